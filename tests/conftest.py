@@ -1,0 +1,71 @@
+"""What every test may ask for: the project's folder, captures, real tools."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 20261121
+
+# Hypothesis draws the same examples in every run, and a slow machine fails no test.
+settings.register_profile("sensor", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("sensor")
+
+
+def pytest_report_header() -> str:
+    return f"seeds: fixture seed = {SEED}; hypothesis derives its own from each test (derandomize)"
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """The one seed of tests that draw random values."""
+    return SEED
+
+
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    """Public captures kept beside the project; nowhere else are they needed."""
+    folder = ROOT.parent / "shared" / "captures"
+    if not folder.is_dir():
+        pytest.skip(f"no captures at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tshark() -> Path:
+    return _tool("tshark")
+
+
+@pytest.fixture(scope="session")
+def tcpdump() -> Path:
+    return _tool("tcpdump")
+
+
+@pytest.fixture(scope="session")
+def tmux() -> Path:
+    return _tool("tmux")
+
+
+def _tool(name: str) -> Path:
+    path = shutil.which(name)
+    if path is None:
+        _missing(f"{name} is not installed: sudo apt-get install {name}")
+    return Path(path)
+
+
+def _missing(reason: str) -> NoReturn:
+    """Skips the test; where everything must be there (CI), fails it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
