@@ -1,0 +1,1 @@
+"""The vocabulary that every layer shares: words, rows, records and fields."""
