@@ -1,0 +1,1 @@
+"""From a frame's bytes to Observation rows: a pure function that remembers nothing."""

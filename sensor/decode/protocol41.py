@@ -1,0 +1,186 @@
+"""Which kind of protocol-41 tunnel is this, and does it agree with its outer ends?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sensor.decode.inner import Inner
+from sensor.decode.settings import DecodeSettings
+from sensor.decode.trace import Trace
+from sensor.decode.verdict import Outer, Verdict, inner_anomalies, joined
+from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
+from sensor.wire.addresses import (
+    ipv4_compatible,
+    is_bogon,
+    isatap,
+    parse_teredo,
+    sixover4,
+    sixtofour,
+)
+
+RELAY_NET = bytes.fromhex("c05863")  # 192.88.99.0/24, RFC 3068
+ORGANISATION_SCOPE = 239  # first octet of the IPv4 groups that 6over4 uses, RFC 2529 section 6
+
+# Told by a prefix or identifier of their own, whatever address stands there.
+_EXPLICIT = frozenset({Kind.SIXTOFOUR, Kind.ISATAP})
+# First that fits names the tunnel; all that fit are reported (RFC 3964 section 6.1).
+_ORDER = (
+    Kind.SIXTOFOUR,
+    Kind.ISATAP,
+    Kind.IPV4_COMPATIBLE,
+    Kind.SIXRD,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """What holds the inner packet: how many octets it announces, and how sure it is itself.
+
+    A protocol number in a frame's own IP header is certain; found inside a weak candidate it
+    proves nothing, for it may be any octets.
+    """
+
+    rest: int
+    confidence: Confidence = Confidence.CERTAIN
+
+
+def judge(
+    inner: Inner, outer: Outer, carrier: Carrier, settings: DecodeSettings, trace: Trace
+) -> Verdict:
+    """Classify one packet of IPv4 protocol 41."""
+    rest = carrier.rest
+    source = embedded(inner.header.source, outer.source, settings)
+    destination = embedded(inner.header.destination, outer.destination, settings)
+    fitting = {kind for kind, _ in source} | {kind for kind, _ in destination}
+    kind = _name(fitting, outer)
+    trace.check("inner length fits the packet", inner.length <= rest)
+    for name in _ORDER:
+        trace.check(f"{name.text} address", name in fitting)
+    return Verdict(
+        kind=kind,
+        kinds=sum(1 << name for name in fitting | {kind}),
+        confidence=_weigh(inner, carrier),
+        evidence=_evidence(inner, outer, rest, source, destination),
+        anomalies=_anomalies(inner, outer, rest, source, destination),
+    )
+
+
+def judge_nested(inner: Inner, carrier: Carrier) -> Verdict:
+    """IPv6 directly in an inner IPv6 packet: no tunnel through IPv4, but the way to its end."""
+    return Verdict(
+        kind=Kind.IP6_IN_IP6,
+        kinds=1 << Kind.IP6_IN_IP6,
+        confidence=_weigh(inner, carrier),
+        evidence=_shape(inner, carrier.rest),
+        anomalies=_shape_anomalies(inner, carrier.rest),
+    )
+
+
+def _weigh(inner: Inner, carrier: Carrier) -> Confidence:
+    """As sure as the carrier, unless what it holds makes no sense."""
+    if carrier.confidence is Confidence.WEAK:
+        proved = inner.checksum and inner.length == carrier.rest
+        return Confidence.STRONG if proved else Confidence.WEAK
+    sound = inner.length <= carrier.rest and inner.plausible and inner.chain.complete
+    return carrier.confidence if sound else Confidence.STRONG
+
+
+def _name(fitting: set[Kind], outer: Outer) -> Kind:
+    """The kind that names the tunnel.
+
+    fe80::a.b.c.d is both a 6over4 address and what a configured tunnel calls itself (RFC 2529
+    section 4, RFC 4213 section 3.7); only the outer group tells them apart.
+    """
+    if outer.destination[0] == ORGANISATION_SCOPE:
+        return Kind.SIXOVERFOUR
+    return next((kind for kind in _ORDER if kind in fitting), Kind.SIXINFOUR)
+
+
+def embedded(address: bytes, end: bytes, settings: DecodeSettings) -> list[tuple[Kind, bytes]]:
+    """Every scheme that fits an inner address, with the IPv4 address it embeds.
+
+    ``end`` is the outer address of the same side: 6rd takes its common high bits from there.
+    0.0.0.0/8 names no host, so that fe80::1 and ::2 embed nothing.
+    """
+    found = [
+        (kind, ip)
+        for kind, ip in (
+            (Kind.SIXTOFOUR, sixtofour(address)),
+            (Kind.ISATAP, isatap(address)),
+            (Kind.SIXOVERFOUR, sixover4(address)),
+            (Kind.IPV4_COMPATIBLE, ipv4_compatible(address)),
+        )
+        if ip is not None and (ip[0] or kind in _EXPLICIT)
+    ]
+    for domain in settings.sixrd:
+        ip = domain.embedded(address, end)
+        if ip is not None:
+            found.append((Kind.SIXRD, ip))
+    return found
+
+
+def _shape(inner: Inner, rest: int) -> Evidence:
+    found = {
+        Evidence.EXACT_LENGTH: inner.length == rest,
+        Evidence.CHECKSUM: inner.checksum is True,
+    }
+    return joined(found, Evidence.PROTOCOL_41)
+
+
+def _shape_anomalies(inner: Inner, rest: int) -> Anomaly:
+    found = {Anomaly.TRAILING_BYTES: inner.length < rest}
+    return joined(found, inner_anomalies(inner, rest))
+
+
+def _evidence(
+    inner: Inner,
+    outer: Outer,
+    rest: int,
+    source: list[tuple[Kind, bytes]],
+    destination: list[tuple[Kind, bytes]],
+) -> Evidence:
+    found = {
+        Evidence.EMBEDDED_EQUALS_OUTER: outer.source in _ips(source)
+        or outer.destination in _ips(destination),
+        Evidence.CONFIGURED_PREFIX: any(kind is Kind.SIXRD for kind, _ in source + destination),
+    }
+    return joined(found, _shape(inner, rest))
+
+
+def _anomalies(
+    inner: Inner,
+    outer: Outer,
+    rest: int,
+    source: list[tuple[Kind, bytes]],
+    destination: list[tuple[Kind, bytes]],
+) -> Anomaly:
+    header = inner.header
+    found = {
+        Anomaly.EMBEDDED_NOT_GLOBAL: _not_global(source) or _not_global(destination),
+        Anomaly.EMBEDDED_MISMATCH: _source_differs(source, outer)
+        or _destination_differs(destination, outer),
+        Anomaly.TEREDO_IN_PROTOCOL_41: bool(
+            parse_teredo(header.source) or parse_teredo(header.destination)
+        ),
+    }
+    return joined(found, _shape_anomalies(inner, rest))
+
+
+def _ips(schemes: list[tuple[Kind, bytes]]) -> list[bytes]:
+    return [ip for _, ip in schemes]
+
+
+def _not_global(schemes: list[tuple[Kind, bytes]]) -> bool:
+    """6to4 needs a public IPv4 address (RFC 3056 section 2); the others may be local by design."""
+    return any(kind is Kind.SIXTOFOUR and is_bogon(ip) for kind, ip in schemes)
+
+
+def _source_differs(schemes: list[tuple[Kind, bytes]], outer: Outer) -> bool:
+    """RFC 3964 section 5.1, RFC 5214 section 7.3, RFC 5969 section 9.2; relays may differ."""
+    return bool(schemes) and outer.source not in _ips(schemes) and outer.source[:3] != RELAY_NET
+
+
+def _destination_differs(schemes: list[tuple[Kind, bytes]], outer: Outer) -> bool:
+    """Only 6to4 fixes the outer destination; ISATAP and 6rd hosts send through their router."""
+    ips = [ip for kind, ip in schemes if kind is Kind.SIXTOFOUR]
+    return bool(ips) and outer.destination not in ips and outer.destination[:3] != RELAY_NET

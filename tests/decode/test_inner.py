@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import pytest
+
+from sensor.decode.inner import Inner, digest, summarize
+from sensor.wire import icmpv6, ipv6, tcp, udp
+from sensor.wire.cursor import Cursor
+
+from .. import build
+
+SOURCE, DESTINATION = build.NATIVE, build.OTHER
+
+
+def summary(packet: bytes, end: int | None = None, offset: int = 0) -> Inner:
+    header = ipv6.parse(Cursor(packet, offset))
+    return summarize(packet, offset, header, len(packet) if end is None else end)
+
+
+def packet(next_header: int, payload: bytes) -> bytes:
+    return ipv6.build(SOURCE, DESTINATION, next_header, payload)
+
+
+def extended(kinds: list[int], transport: int, payload: bytes) -> bytes:
+    """A packet with extension headers of 8 octets each in front of its transport."""
+    following = transport
+    for kind in reversed(kinds):
+        payload = ipv6.build_extension(kind, following, bytes(6)) + payload
+        following = kind
+    return packet(following, payload)
+
+
+def fragment(transport: int, payload: bytes, offset: int, more: bool) -> bytes:
+    return packet(ipv6.FRAGMENT, ipv6.build_fragment(transport, 0xABCD, offset, more) + payload)
+
+
+DATAGRAM = udp.build(SOURCE, DESTINATION, 5353, 53, b"query")
+SEGMENT = tcp.build(
+    SOURCE, DESTINATION, 49152, 443, sequence=1000, acknowledgement=7, flags=0x12, payload=b"data"
+)
+
+
+def test_tcp() -> None:
+    found = summary(packet(6, SEGMENT))
+    assert found.plausible
+    assert found.has_transport
+    assert found.checksum is True
+    assert (found.source_port, found.destination_port) == (49152, 443)
+    assert (found.sequence, found.acknowledgement, found.tcp_flags) == (1000, 7, 0x12)
+    assert (found.length, found.end, found.payload_length) == (64, 64, 4)
+
+
+def test_udp() -> None:
+    found = summary(packet(17, DATAGRAM))
+    assert found.checksum is True
+    assert (found.source_port, found.destination_port, found.payload_length) == (5353, 53, 5)
+    assert found.tcp_flags == 0
+
+
+def test_an_echo_has_its_identifier_as_port() -> None:
+    found = summary(build.echo6())
+    assert (found.icmp_type, found.icmp_code, found.icmp_sequence) == (128, 0, 9)
+    assert (found.source_port, found.destination_port, found.payload_length) == (7, 0, 8)
+    assert found.checksum is True
+    assert found.icmp(128)
+    assert not found.icmp(129)
+
+
+def test_other_icmpv6_has_no_identifier() -> None:
+    message = icmpv6.build_error(SOURCE, DESTINATION, 1, 4, bytes.fromhex("60000000"))
+    found = summary(packet(58, message))
+    assert (found.icmp_type, found.icmp_code, found.source_port) == (1, 4, 0)
+    assert found.payload_length == 8
+    assert not found.icmp(1)
+
+
+def test_an_echo_cut_before_its_identifier_has_none() -> None:
+    message = icmpv6.build(SOURCE, DESTINATION, 128, 0, b"\0\7\0")
+    found = summary(packet(58, message))
+    assert (found.icmp_type, found.source_port, found.icmp_sequence) == (128, 0, 0)
+    assert found.has_transport
+
+
+def test_a_packet_may_start_anywhere() -> None:
+    frame = bytes(23) + packet(17, DATAGRAM) + b"tail"
+    found = summary(frame, offset=23)
+    assert (found.offset, found.length, found.end) == (23, 53, 76)
+    assert found.source_port == 5353
+    assert found.checksum is True
+
+
+def test_a_cut_packet_keeps_what_headers_announce() -> None:
+    whole = packet(6, SEGMENT)
+    found = summary(whole, end=60)
+    assert (found.length, found.end, found.payload_length) == (64, 60, 4)
+    assert found.source_port == 49152
+    assert found.checksum is None
+
+
+@pytest.mark.parametrize("end", range(40, 60))
+def test_a_transport_header_cut_short_is_absent(end: int) -> None:
+    found = summary(packet(6, SEGMENT), end=end)
+    assert found.plausible
+    assert not found.has_transport
+    assert (found.source_port, found.tcp_flags, found.checksum) == (0, 0, None)
+    assert not found.icmp(0)
+
+
+def test_a_wrong_checksum_is_told() -> None:
+    assert summary(packet(17, DATAGRAM[:-1] + b"!")).checksum is False
+    assert summary(packet(6, SEGMENT[:-1] + b"!")).checksum is False
+    assert summary(build.echo6()[:-1] + b"!").checksum is False
+
+
+def test_a_udp_checksum_of_zero_says_nothing() -> None:
+    assert summary(packet(17, DATAGRAM[:6] + b"\0\0" + DATAGRAM[8:])).checksum is None
+
+
+def test_a_tcp_checksum_of_zero_is_wrong() -> None:
+    assert summary(packet(6, SEGMENT[:16] + b"\0\0" + SEGMENT[18:])).checksum is False
+
+
+@pytest.mark.parametrize(
+    ("next_header", "payload", "plausible"),
+    [
+        (59, b"", True),
+        (59, b"behind no next header", True),
+        (50, b"esp", True),
+        (132, b"sctp", True),
+        (6, SEGMENT[:20], True),
+        (6, SEGMENT[:19], False),
+        (17, DATAGRAM[:8], True),
+        (17, DATAGRAM[:7], False),
+        (58, bytes(4), True),
+        (58, bytes(3), False),
+        (4, bytes(20), True),
+        (4, bytes(19), False),
+        (41, bytes(40), True),
+        (41, bytes(39), False),
+        (253, bytes(40), False),
+        (1, bytes(40), False),
+        (0, bytes([6, 0, 0, 0, 0, 0, 0]), False),
+    ],
+)
+def test_what_makes_sense(next_header: int, payload: bytes, plausible: bool) -> None:
+    assert summary(packet(next_header, payload)).plausible is plausible
+
+
+def test_a_chain_cut_by_the_snap_length_makes_sense_so_far() -> None:
+    whole = extended([0, 60], 6, SEGMENT)
+    for end in range(40, 56):
+        cut = summary(whole, end=end)
+        assert cut.plausible
+        assert not cut.has_transport
+    assert summary(whole, end=76).source_port == 49152
+
+
+def test_a_tcp_offset_under_twenty_leaves_the_fields_absent() -> None:
+    damaged = SEGMENT[:12] + b"\x40" + SEGMENT[13:]
+    found = summary(packet(6, damaged))
+    assert found.plausible
+    assert not found.has_transport
+    assert found.checksum is None
+
+
+def test_a_tcp_offset_past_the_segment_leaves_no_payload() -> None:
+    damaged = SEGMENT[:12] + b"\xf0" + SEGMENT[13:]
+    assert summary(packet(6, damaged)).payload_length == 0
+
+
+@pytest.mark.parametrize("kinds", [[0], [60], [0, 60, 60], [135, 139, 140], [60] * 64])
+def test_extension_headers_are_walked(kinds: list[int]) -> None:
+    found = summary(extended(kinds, 6, SEGMENT))
+    assert found.chain.headers == tuple(kinds)
+    assert found.destination_port == 443
+    assert found.checksum is True
+
+
+def test_the_walk_over_extension_headers_has_an_end() -> None:
+    found = summary(extended([60] * 65, 6, SEGMENT))
+    assert len(found.chain.headers) == ipv6.MAX_EXTENSION_HEADERS == 64
+    assert found.chain.limit_hit
+    assert found.plausible
+    assert not found.has_transport
+
+
+def test_a_routing_header_hides_what_the_checksum_covers() -> None:
+    found = summary(extended([ipv6.ROUTING], 6, SEGMENT))
+    assert found.chain.routing_types == (0,)
+    assert found.checksum is None
+    assert found.destination_port == 443
+
+
+def test_a_first_fragment_has_ports_but_no_checksum() -> None:
+    found = summary(fragment(6, SEGMENT, 0, more=True))
+    assert found.chain.fragment == ipv6.Fragment(0xABCD, 0, True)
+    assert (found.destination_port, found.checksum) == (443, None)
+
+
+def test_an_atomic_fragment_is_whole() -> None:
+    assert summary(fragment(6, SEGMENT, 0, more=False)).checksum is True
+
+
+def test_a_later_fragment_has_no_transport_whatever_it_begins_with() -> None:
+    found = summary(fragment(6, SEGMENT, 1280, more=False))
+    assert found.plausible
+    assert not found.has_transport
+    assert found.checksum is None
+    assert summary(fragment(253, b"xyz", 8, more=True)).plausible
+
+
+@pytest.mark.parametrize(
+    ("data", "is_bubble"),
+    [
+        (build.bubble(), True),
+        (packet(59, b"x"), False),
+        (packet(50, b""), False),
+    ],
+)
+def test_a_bubble_announces_nothing(data: bytes, is_bubble: bool) -> None:
+    assert summary(data).bubble is is_bubble
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        # Computed in C from the same definition.
+        (bytes(40), 0x50CE170895477A16),
+        (bytes(range(41)), 0x9E61C2FFA31B90B4),
+    ],
+)
+def test_digest_is_stable(data: bytes, value: int) -> None:
+    assert digest(data) == value
+
+
+def test_digest_ignores_the_hop_limit_alone() -> None:
+    data = packet(6, SEGMENT)
+    aged = data[:7] + b"\x01" + data[8:]
+    assert digest(aged) == digest(data)
+    changed = {digest(data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :]) for i in range(len(data))}
+    assert len(changed) == len(data)  # all differ but one, that of the hop limit
+
+
+def test_digest_tells_lengths_apart() -> None:
+    assert len({digest(bytes(n)) for n in range(8, 80)}) == 72
