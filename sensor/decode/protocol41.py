@@ -9,20 +9,11 @@ from sensor.decode.settings import DecodeSettings
 from sensor.decode.trace import Trace
 from sensor.decode.verdict import Outer, Verdict, inner_anomalies, joined
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
-from sensor.wire.addresses import (
-    ipv4_compatible,
-    is_bogon,
-    isatap,
-    parse_teredo,
-    sixover4,
-    sixtofour,
-)
+from sensor.wire.addresses import embeddings, is_bogon, parse_teredo
 
 RELAY_NET = bytes.fromhex("c05863")  # 192.88.99.0/24, RFC 3068
 ORGANISATION_SCOPE = 239  # first octet of the IPv4 groups that 6over4 uses, RFC 2529 section 6
 
-# Told by a prefix or identifier of their own, whatever address stands there.
-_EXPLICIT = frozenset({Kind.SIXTOFOUR, Kind.ISATAP})
 # First that fits names the tunnel; all that fit are reported (RFC 3964 section 6.1).
 _ORDER = (
     Kind.SIXTOFOUR,
@@ -49,8 +40,8 @@ def judge(
 ) -> Verdict:
     """Classify one packet of IPv4 protocol 41."""
     rest = carrier.rest
-    source = embedded(inner.header.source, outer.source, settings)
-    destination = embedded(inner.header.destination, outer.destination, settings)
+    source = embeddings(inner.header.source, outer.source, settings.sixrd)
+    destination = embeddings(inner.header.destination, outer.destination, settings.sixrd)
     fitting = {kind for kind, _ in source} | {kind for kind, _ in destination}
     kind = _name(fitting, outer)
     trace.check("inner length fits the packet", inner.length <= rest)
@@ -94,29 +85,6 @@ def _name(fitting: set[Kind], outer: Outer) -> Kind:
     if outer.destination[0] == ORGANISATION_SCOPE:
         return Kind.SIXOVERFOUR
     return next((kind for kind in _ORDER if kind in fitting), Kind.SIXINFOUR)
-
-
-def embedded(address: bytes, end: bytes, settings: DecodeSettings) -> list[tuple[Kind, bytes]]:
-    """Every scheme that fits an inner address, with the IPv4 address it embeds.
-
-    ``end`` is the outer address of the same side: 6rd takes its common high bits from there.
-    0.0.0.0/8 names no host, so that fe80::1 and ::2 embed nothing.
-    """
-    found = [
-        (kind, ip)
-        for kind, ip in (
-            (Kind.SIXTOFOUR, sixtofour(address)),
-            (Kind.ISATAP, isatap(address)),
-            (Kind.SIXOVERFOUR, sixover4(address)),
-            (Kind.IPV4_COMPATIBLE, ipv4_compatible(address)),
-        )
-        if ip is not None and (ip[0] or kind in _EXPLICIT)
-    ]
-    for domain in settings.sixrd:
-        ip = domain.embedded(address, end)
-        if ip is not None:
-            found.append((Kind.SIXRD, ip))
-    return found
 
 
 def _shape(inner: Inner, rest: int) -> Evidence:

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sensor.schema.words import Kind
+
 TEREDO_PREFIX = bytes.fromhex("20010000")
 LEGACY_TEREDO_PREFIX = bytes.fromhex("3ffe831f")
 TEREDO_PORT = 3544
@@ -162,10 +164,13 @@ def build_isatap(prefix8: bytes, ip: bytes, universal: bool = False) -> bytes:
 
 
 def ipv4_compatible(address: bytes) -> bytes | None:
-    """The IPv4 address in ::/96 (RFC 4291 section 2.5.5.1), None for ``::``, ``::1`` and others."""
+    """The IPv4 address in ::/96 (RFC 4291 section 2.5.5.1), else None.
+
+    0.0.0.0/8 names no host: ``::``, ``::1`` and their like embed nothing.
+    """
     if len(address) != 16 or not address.startswith(COMPATIBLE_PREFIX):
         return None
-    return None if address in (UNSPECIFIED, LOOPBACK) else address[12:]
+    return address[12:] if address[12] else None
 
 
 def ipv4_mapped(address: bytes) -> bytes | None:
@@ -176,10 +181,13 @@ def ipv4_mapped(address: bytes) -> bytes | None:
 
 
 def sixover4(address: bytes) -> bytes | None:
-    """The IPv4 address in fe80::V4 (RFC 2529 section 4, RFC 4213 section 3.7), else None."""
+    """The IPv4 address in fe80::V4 (RFC 2529 section 4, RFC 4213 section 3.7), else None.
+
+    0.0.0.0/8 names no host: fe80::1 and its like are numbered by hand.
+    """
     if len(address) != 16 or not address.startswith(LINK_LOCAL_PREFIX + bytes(4)):
         return None
-    return address[12:] if any(address[12:]) else None
+    return address[12:] if address[12] else None
 
 
 def build_sixover4(ip: bytes) -> bytes:
@@ -339,3 +347,21 @@ def is_link_local6(address: bytes) -> bool:
 def is_global6(address: bytes) -> bool:
     """True in 2000::/3, the only global unicast space handed out so far."""
     return len(address) == 16 and address[0] & 0xE0 == 0x20
+
+
+def embeddings(
+    address: bytes, end: bytes, sixrd: Sequence[SixRdDomain]
+) -> list[tuple[Kind, bytes]]:
+    """Every scheme that fits an IPv6 address, with the IPv4 address it embeds.
+
+    ``end`` is the outer IPv4 address of the same side: 6rd takes its common high bits from there.
+    Teredo is not among them: its addresses embed two (``parse_teredo``).
+    """
+    found = [
+        (Kind.SIXTOFOUR, sixtofour(address)),
+        (Kind.ISATAP, isatap(address)),
+        (Kind.SIXOVERFOUR, sixover4(address)),
+        (Kind.IPV4_COMPATIBLE, ipv4_compatible(address)),
+        *((Kind.SIXRD, domain.embedded(address, end)) for domain in sixrd),
+    ]
+    return [(kind, ip) for kind, ip in found if ip is not None]

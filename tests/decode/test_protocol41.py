@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from sensor.decode.protocol41 import embedded
 from sensor.decode.settings import DecodeSettings
 from sensor.schema.words import Kind, Reason
 from sensor.wire import ipv4, ipv6, sixinfour
@@ -236,17 +235,6 @@ def test_6rd_from_another_customer() -> None:
 
 def test_6rd_is_unknown_without_its_configuration() -> None:
     assert tunnelled(DELEGATED, NATIVE, CUSTOMER, RELAY) == Seen("6in4", "certain", EXACT)
-
-
-def test_every_scheme_that_fits_an_address_is_found() -> None:
-    settings = DecodeSettings(sixrd=(SixRdDomain(packed("2002::"), 16, 0),))
-    both = build_isatap(build_sixtofour(V4B)[:8], V4A)
-    assert embedded(both, V4A, settings) == [
-        (Kind.SIXTOFOUR, V4B),
-        (Kind.ISATAP, V4A),
-        (Kind.SIXRD, V4B),
-    ]
-    assert embedded(NATIVE, V4A, settings) == []
 
 
 def outer(payload: bytes) -> bytes:

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensor.schema.words import Kind
 from sensor.wire import addresses
 from sensor.wire.addresses import SixRdDomain, TeredoAddress, packed, text
 
@@ -170,7 +171,7 @@ def test_embedded_round_trips(ip: bytes, subnet: int, prefix: bytes, universal: 
     assert addresses.sixtofour(addresses.build_sixtofour(ip, subnet, prefix)) == ip
     assert addresses.isatap(addresses.build_isatap(prefix, ip, universal)) == ip
     assert addresses.server_link_local(addresses.build_server_link_local(ip)) == ip
-    assert addresses.sixover4(addresses.build_sixover4(ip)) == (ip if any(ip) else None)
+    assert addresses.sixover4(addresses.build_sixover4(ip)) == (ip if ip[0] else None)
 
 
 def test_well_known_addresses() -> None:
@@ -336,3 +337,17 @@ def test_text_of_another_length_is_refused(length: int) -> None:
 def test_text_that_is_no_address_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"does not appear|zone index"):
         packed(wrong)
+
+
+def test_every_scheme_that_fits_an_address_is_found() -> None:
+    first, second = packed("203.0.113.5"), packed("192.0.2.4")
+    both = addresses.build_isatap(addresses.build_sixtofour(second)[:8], first)
+    domain = SixRdDomain(packed("2002::"), 16, 0)
+    assert addresses.embeddings(both, first, (domain,)) == [
+        (Kind.SIXTOFOUR, second),
+        (Kind.ISATAP, first),
+        (Kind.SIXRD, second),
+    ]
+    assert addresses.embeddings(packed("2001:db8::1"), first, (domain,)) == []
+    assert addresses.embeddings(packed("fe80::1"), first, ()) == []
+    assert addresses.embeddings(packed("::2"), first, ()) == []
