@@ -1,0 +1,1 @@
+"""The commands of ``sensor``, one module each."""

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sensor.data import known, resource
+from sensor.errors import SensorError
+from sensor.wire.addresses import is_global_unicast, packed
+
+TCP, UDP = 6, 17
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    """Every test reads the files anew, and leaves nothing read behind."""
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    for table in (known._document, known._addresses, known._names, known._services):
+        table.cache_clear()
+
+
+def test_known_servers_are_public_addresses_and_no_relays() -> None:
+    servers = known.known_servers()
+    assert len(servers) == 18
+    assert all(is_global_unicast(ip) for ip in servers)
+    assert packed("65.55.158.118") in servers
+    assert packed("83.170.1.38") not in servers
+
+
+def test_names_of_servers_have_roles() -> None:
+    names = known.server_names()
+    assert names["teredo.ipv6.microsoft.com"] == "teredo-server"
+    assert names["broker.freenet6.net"] == "tsp-broker"
+    assert names["6to4.ipv6.microsoft.com"] == "6to4-relay"
+    assert set(names.values()) <= known.ROLES
+    assert all(name == name.lower() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("transport", "port", "name", "group"),
+    [
+        (TCP, 22, "ssh", "remote-administration"),
+        (TCP, 80, "http", None),
+        (TCP, 443, "https", None),
+        (UDP, 443, "quic", None),
+        (TCP, 445, "smb", "file-sharing"),
+        (TCP, 2375, "docker", "remote-administration"),
+        (TCP, 3306, "mysql", "database"),
+        (TCP, 3389, "rdp", "remote-administration"),
+        (TCP, 5432, "postgresql", "database"),
+        (TCP, 5900, "vnc", "remote-administration"),
+        (TCP, 5985, "winrm", "remote-administration"),
+        (TCP, 6379, "redis", "database"),
+        (TCP, 6443, "kubernetes-api", "remote-administration"),
+        (TCP, 8080, "http-alt", None),
+        (TCP, 9200, "elasticsearch", "database"),
+        (TCP, 27017, "mongodb", "database"),
+        (UDP, 53, "dns", None),
+        (UDP, 22, None, None),
+        (1, 22, None, None),
+        (TCP, 65_000, None, None),
+    ],
+)
+def test_services_have_the_names_people_use(
+    transport: int, port: int, name: str | None, group: str | None
+) -> None:
+    assert known.service_name(transport, port) == name
+    assert known.service_group(transport, port) == group
+
+
+@pytest.mark.parametrize("file", ["servers.yaml", "services.yaml"])
+def test_files_are_dated(file: str) -> None:
+    dated = yaml.safe_load(resource(file).read_text())["dated"]
+    assert dated >= datetime.date(2026, 11, 21)
+
+
+def test_ports_stand_in_order() -> None:
+    entries = yaml.safe_load(resource("services.yaml").read_text())["services"]
+    ports = [entry["port"] for entry in entries]
+    assert ports == sorted(ports)
+    assert len(ports) >= 150
+
+
+def test_addresses_say_who_and_when() -> None:
+    document = yaml.safe_load(resource("servers.yaml").read_text())
+    for entry in document["addresses"] + document["names"]:
+        assert entry["operator"]
+        assert str(entry["seen"])[:2] == "20"
+
+
+ADDRESS = {"ip": "192.0.2.1", "role": "teredo-server", "operator": "X", "seen": "2009-2020"}
+NAME = {"name": "a.example", "role": "teredo-server", "operator": "X", "seen": 2026}
+SERVICE = {"port": 22, "transports": ["tcp"], "name": "ssh"}
+
+
+def _without(entry: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("ask", "entries", "problem"),
+    [
+        (known.known_servers, [ADDRESS, ADDRESS], "twice"),
+        (known.known_servers, [ADDRESS | {"ip": "192.0.2.256"}], "not permitted"),
+        (known.known_servers, [ADDRESS | {"ip": "2001:db8::1"}], "4 octets"),
+        (known.known_servers, [ADDRESS | {"role": "server"}], "unknown role"),
+        (known.known_servers, [ADDRESS | {"role": ["x"]}], "unknown role"),
+        (known.known_servers, [ADDRESS | {"operator": ""}], "no operator"),
+        (known.known_servers, [ADDRESS | {"seen": "long ago"}], "'seen' is not"),
+        (known.known_servers, [ADDRESS | {"note": "x"}], "needs ip"),
+        (known.known_servers, [_without(ADDRESS, "seen")], "needs ip"),
+        (known.known_servers, ["192.0.2.1"], "needs ip"),
+        (known.known_servers, [], "not a list of entries"),
+        (known.known_servers, {"a": 1}, "not a list of entries"),
+        (known.server_names, [NAME, NAME], "twice"),
+        (known.server_names, [NAME | {"name": "A.example"}], "'name' is not"),
+        (known.server_names, [NAME | {"name": "localhost"}], "'name' is not"),
+        (lambda: known.service_name(6, 22), [SERVICE, SERVICE], "twice"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"port": 0}], "no port"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"port": "22"}], "no port"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"port": 65_536}], "no port"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"transports": []}], "no list"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"transports": "tcp"}], "no list"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"transports": ["sctp"]}], "transport"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"name": "S S H"}], "'name' is not"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"group": "odd"}], "unknown group"),
+        (lambda: known.service_name(6, 22), [SERVICE | {"group": ["odd"]}], "unknown group"),
+    ],
+)
+def test_a_wrong_entry_is_named(
+    ask: Callable[[], object],
+    entries: object,
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "data.yaml"
+    document = {"dated": datetime.date(2026, 1, 1)}
+    document |= dict.fromkeys(("addresses", "names", "services"), entries)  # type: ignore[arg-type]
+    file.write_text(yaml.safe_dump(document))
+    monkeypatch.setattr(known, "resource", lambda name: file)
+    with pytest.raises(SensorError, match=problem):
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "'dated' is not a date"),
+        (b"- 1", "'dated' is not a date"),
+        (b"addresses: []", "'dated' is not a date"),
+        (b"dated: 2026-11-21 10:00:00", "'dated' is not a date"),
+        (b"dated: 2026-11-21", "'addresses' is not a list"),
+        (b"[", "servers.yaml"),
+        (b"\xff\xfe\xfd", "servers.yaml"),
+    ],
+)
+def test_a_damaged_file_is_named(
+    content: bytes, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "data.yaml"
+    file.write_bytes(content)
+    monkeypatch.setattr(known, "resource", lambda name: file)
+    with pytest.raises(SensorError, match=problem):
+        known.known_servers()
+
+
+def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "resource", lambda name: tmp_path / "none")
+    with pytest.raises(SensorError, match=r"servers\.yaml: .*No such file"):
+        known.known_servers()
