@@ -1,0 +1,1 @@
+"""From Observation rows to tunnels, exposures and conversations, in packet-time order."""

@@ -1,0 +1,99 @@
+"""Services of inside hosts that a tunnel made reachable, from first attempt to end."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sensor.schema.records import Endpoint, Proof
+from sensor.schema.rows import Observation
+from sensor.schema.words import ExposureState
+
+REMOTES_SHOWN = 20
+# Above this many, the count is a floor.
+REMOTES_KEPT = 1_024
+PROOFS_KEPT = 8
+_INITIAL_HOP_LIMITS = frozenset({32, 64, 128, 255})
+
+
+class Attempt(NamedTuple):
+    """One remote endpoint that asks for one service."""
+
+    transport: int
+    service: Endpoint
+    remote: Endpoint
+
+
+class Exposure:
+    """One inner service: (address, transport, port)."""
+
+    __slots__ = (
+        "address",
+        "documented",
+        "evidence",
+        "first",
+        "host_basis",
+        "id",
+        "last",
+        "last_state",
+        "port",
+        "remote",
+        "remotes",
+        "since",
+        "state",
+        "transport",
+        "tunnel",
+    )
+
+    def __init__(self, identity: str, time: int, tunnel: int, attempt: Attempt) -> None:
+        self.id = identity
+        self.tunnel = tunnel  # slot of the tunnel that last carried it
+        self.address = attempt.service.ip
+        self.port = attempt.service.port
+        self.transport = attempt.transport
+        self.state = ExposureState.REPLY_UNSEEN
+        self.last_state = ExposureState.REPLY_UNSEEN
+        self.first = self.last = self.since = time
+        self.remote = Endpoint(b"", 0)
+        self.remotes: OrderedDict[bytes, None] = OrderedDict()
+        self.host_basis = "unknown"
+        self.evidence: list[Proof] = []
+        self.documented = time
+
+    def meet(
+        self, time: int, state: ExposureState, remote: Endpoint, proofs: Iterable[Proof]
+    ) -> bool:
+        """An opening or what became of it; True if the exposure's state grew stronger.
+
+        ``proofs`` are the frames of this one attempt that are known: those of the attempt that
+        reached the strongest state are kept.
+        """
+        self.last = max(self.last, time)
+        self.last_state = state
+        if len(self.remotes) < REMOTES_KEPT:
+            self.remotes[remote.ip] = None
+        stronger = state > self.state or not self.evidence
+        if stronger:
+            # The first opening stays, unless it was another's; repetitions prove nothing more.
+            same = remote == self.remote
+            self.evidence = self.evidence[:1] if same else []
+            self.state, self.since, self.remote = state, time, remote
+        if remote == self.remote:
+            self.prove(*proofs)
+        return stronger
+
+    def prove(self, *proofs: Proof) -> None:
+        """Keep frames that show something, up to a number that still proves it."""
+        for proof in proofs:
+            if proof not in self.evidence and len(self.evidence) < PROOFS_KEPT:
+                self.evidence.append(proof)
+
+    def place(self, row: Observation, client_address: bytes | None) -> None:
+        """Is the host the tunnel's own end, or one behind it? Its answers tell by their hop limit.
+
+        A host sends 32, 64, 128 or 255; every router on the way to the tunnel takes one off.
+        """
+        own = client_address is not None and row.inner_source == client_address
+        initial = row.hop_limit in _INITIAL_HOP_LIMITS
+        self.host_basis = "endpoint" if own or initial else "behind-endpoint"

@@ -1,0 +1,63 @@
+"""Packed keys of the table's maps: octets, so that nobody can make two of them collide at will."""
+
+from __future__ import annotations
+
+from sensor.schema.rows import Observation
+from sensor.schema.words import Transport
+from sensor.track.conversation import ICMPV6
+from sensor.track.slots import Ends
+
+_SLOT_SIZE = 8
+
+
+def source_of(row: Observation) -> Ends:
+    return row.outer_source, row.outer_source_port
+
+
+def destination_of(row: Observation) -> Ends:
+    return row.outer_destination, row.outer_destination_port
+
+
+def end_key(end: Ends) -> bytes:
+    return end[0] + end[1].to_bytes(2)
+
+
+def flow_key(row: Observation) -> bytes:
+    """An outer flow, whichever way it runs."""
+    ends = sorted((end_key(source_of(row)), end_key(destination_of(row))))
+    return bytes([row.outer_version]) + ends[0] + ends[1]
+
+
+def client_key(row: Observation, client: Ends, far: Ends, parent: int | None) -> bytes:
+    """Over UDP a tunnel is its client's endpoint, without ports the unordered pair of ends.
+
+    A nested tunnel is one of its ``parent``: what a packet carries inside may name any ends,
+    those of other tunnels too.
+    """
+    carrier = bytes([row.outer_transport, row.outer_version])
+    around = b"" if parent is None else _slot_key(parent)
+    if row.outer_transport == Transport.UDP:
+        return carrier + end_key(client) + around
+    return carrier + b"".join(sorted((client[0], far[0]))) + around
+
+
+def conversation_key(row: Observation, slot: int) -> bytes:
+    """An inner conversation, whichever way it runs; an echo's identifier stands at both ends."""
+    echo = row.inner_transport == ICMPV6
+    destination_port = row.inner_source_port if echo else row.inner_destination_port
+    ends = sorted(
+        (
+            end_key((row.inner_source, row.inner_source_port)),
+            end_key((row.inner_destination, destination_port)),
+        )
+    )
+    return _slot_key(slot) + bytes([row.inner_transport]) + ends[0] + ends[1]
+
+
+def moved_key(key: bytes, slot: int) -> bytes:
+    """The key of the same inner conversation in another tunnel."""
+    return _slot_key(slot) + key[_SLOT_SIZE:]
+
+
+def _slot_key(slot: int) -> bytes:
+    return slot.to_bytes(_SLOT_SIZE)

@@ -1,0 +1,87 @@
+"""What earlier packets say of a row: a mirrored copy, or one more of a flow seen to tunnel."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+
+from sensor.schema.rows import Observation
+from sensor.schema.words import Confidence, Evidence, Kind, TeredoPacket, Transport
+from sensor.track.keys import flow_key
+from sensor.track.recent import Recent, Sighting, copy_key, signature
+from sensor.track.settings import TrackLimits
+
+
+class Marks:
+    """Remembers recent packets and learned flows; rows must come in packet-time order."""
+
+    def __init__(self, limits: TrackLimits, limits_hit: Counter[str]) -> None:
+        self._limits = limits
+        self._limits_hit = limits_hit
+        self._copies = Recent(limits.copy_window_ns)
+        # Outer flow -> kind learned, when last seen.
+        self._flows: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
+
+    def mark(self, row: Observation, above: Observation) -> Observation:
+        """Name learned flows and mirrored copies; ``above`` is the row before this one."""
+        if row.quoted:
+            return row
+        if row.depth:
+            return row._replace(copy_of=above.copy_of) if above.copy_of else row
+        row = self._learn(row)
+        if not accepted(row):
+            return row
+        key, sign = copy_key(row), signature(row)
+        seen = self._copies.find(key, row.time)
+        if seen is not None and seen.signature == sign:
+            return row._replace(copy_of=seen.frame)
+        if self._copies.add(key, Sighting(row.time, row.frame, (b"", 0), sign)):
+            self._limits_hit["sightings"] += 1
+        return row
+
+    def _learn(self, row: Observation) -> Observation:
+        """Flows seen to tunnel make their later, barer packets credible, never earlier ones."""
+        if row.outer_transport != Transport.UDP:
+            return row
+        key = flow_key(row)
+        kind, last = self._flows.get(key, (Kind.NONE, 0))
+        known = kind != Kind.NONE and row.time - last <= self._limits.teredo_idle_ns
+        if row.confidence >= Confidence.STRONG and (row.kind == Kind.TEREDO or not known):
+            self._remember_flow(key, row.kind, row.time)
+            return row
+        if not known:
+            return row
+        self._remember_flow(key, kind, row.time)
+        return _as_learned(row, kind)
+
+    def _remember_flow(self, key: bytes, kind: int, time: int) -> None:
+        self._flows[key] = kind, time
+        self._flows.move_to_end(key)
+        if len(self._flows) > self._limits.flows:
+            self._flows.popitem(last=False)
+            self._limits_hit["flows"] += 1
+
+    def expire(self, now: int) -> None:
+        """Forget flows that have been silent for longer than a Teredo tunnel may be."""
+        while self._flows and now - self._oldest() > self._limits.teredo_idle_ns:
+            self._flows.popitem(last=False)
+
+    def _oldest(self) -> int:
+        return next(iter(self._flows.values()))[1]
+
+
+def accepted(row: Observation) -> bool:
+    """Whether a row counts: weak ones only on a flow that was seen to tunnel."""
+    return row.confidence > Confidence.WEAK or bool(row.reasons & Evidence.LEARNED_FLOW)
+
+
+def counts(row: Observation) -> bool:
+    """Whether a row is traffic of a tunnel, seen for the first time."""
+    return accepted(row) and not row.copy_of and not row.quoted
+
+
+def _as_learned(row: Observation, kind: int) -> Observation:
+    """A row of a learned flow; one that itself has a sign of Teredo stays what it is."""
+    if row.kind != Kind.TEREDO:
+        packet = TeredoPacket.DATA if kind == Kind.TEREDO else TeredoPacket.NONE
+        row = row._replace(kind=kind, kinds=1 << kind, teredo_packet=packet)
+    return row._replace(reasons=row.reasons | Evidence.LEARNED_FLOW)

@@ -1,0 +1,31 @@
+"""Which service does an ICMPv6 error from inside refuse?"""
+
+from __future__ import annotations
+
+from sensor.errors import DecodeError
+from sensor.schema.records import Endpoint
+from sensor.schema.rows import Observation
+from sensor.track.conversation import TCP, UDP
+from sensor.track.exposure import Attempt
+from sensor.wire import icmpv6, ipv6
+from sensor.wire.cursor import Cursor
+
+
+def refused_service(row: Observation, frame: bytes) -> Attempt | None:
+    """The TCP or UDP opening quoted in an ICMPv6 destination unreachable (RFC 4443 section 3.1).
+
+    None where the quotation is too short, or is of something else. Who sent the error is not
+    looked at: a router or firewall in front of the service may refuse for it.
+    """
+    body = frame[row.inner_offset + 44 : row.inner_offset + row.inner_length]
+    try:
+        cursor = Cursor(icmpv6.quoted(body))
+        header = ipv6.parse(cursor)
+        chain = ipv6.walk_extensions(header.next_header, cursor)
+        ports = Cursor(cursor.data, chain.position)
+        if chain.transport not in (TCP, UDP) or chain.fragment is not None or not chain.complete:
+            return None
+        remote = Endpoint(header.source, ports.u16())
+        return Attempt(chain.transport, Endpoint(header.destination, ports.u16()), remote)
+    except DecodeError:
+        return None
