@@ -6,9 +6,11 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sensor.schema.records import Endpoint, Proof
+from sensor.schema.records import Endpoint, ExposureRecord, Proof
 from sensor.schema.rows import Observation
-from sensor.schema.words import ExposureState
+from sensor.schema.words import ExposureState, Kind
+from sensor.track.settings import TrackSettings
+from sensor.track.tunnels import Tunnel
 
 REMOTES_SHOWN = 20
 # Above this many, the count is a floor.
@@ -97,3 +99,40 @@ class Exposure:
         own = client_address is not None and row.inner_source == client_address
         initial = row.hop_limit in _INITIAL_HOP_LIMITS
         self.host_basis = "endpoint" if own or initial else "behind-endpoint"
+
+    def record(
+        self,
+        tunnel: Tunnel,
+        settings: TrackSettings,
+        service: str | None,
+        closed_reason: str | None = None,
+    ) -> ExposureRecord:
+        """What is known now; ``tunnel`` is the one that carries it, ``service`` the port's name."""
+        inside = tunnel.inside(settings)
+        allowed = settings.allows(inside.ip if inside else None, self.transport, self.port)
+        return ExposureRecord(
+            id=self.id,
+            tunnel_id=tunnel.id,
+            tunnel_kind=Kind(tunnel.slot.kind),
+            address=self.address,
+            transport=self.transport,
+            port=self.port,
+            service=service,
+            state=self.state,
+            last_state=self.last_state,
+            first_seen=self.first,
+            last_seen=self.last,
+            state_since=self.since,
+            remote=self.remote,
+            remotes_count=len(self.remotes),
+            remotes=tuple(self.remotes)[:REMOTES_SHOWN],
+            host_basis=self.host_basis,
+            closed_reason=closed_reason,
+            evidence=tuple(self.evidence),
+            inside=inside,
+            client=tunnel.client,
+            mapped=tunnel.qualification.endpoint,
+            hole_refreshed=tunnel.slot.last_outbound,
+            policy={True: "allowed", False: "denied", None: None}[allowed],
+            scope=tunnel.scope,
+        )

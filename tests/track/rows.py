@@ -26,7 +26,7 @@ from sensor.schema.words import (
 )
 from sensor.track.conversation import ICMPV6, TCP, UDP
 from sensor.track.settings import TrackLimits, TrackSettings
-from sensor.track.tunnels import Tracker
+from sensor.track.tracker import Tracker
 from sensor.wire import icmpv6, ipv4, ipv6, teredo
 from sensor.wire import tcp as tcp_wire
 from sensor.wire import udp as udp_wire
@@ -451,7 +451,7 @@ class Sensor:
 
     def tunnels(self) -> list[TunnelRecord]:
         tracker = self.tracker
-        return [tracker.tunnel_record(tunnel) for tunnel in tracker.tunnels.values()]
+        return [tunnel.record(tracker.settings) for tunnel in tracker.tunnels.values()]
 
     def tunnel(self) -> TunnelRecord:
         """The only tunnel."""

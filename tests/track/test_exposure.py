@@ -294,8 +294,20 @@ def test_it_is_not_repeated_when_nobody_came() -> None:
     sensor.see(syn(), syn_ack())
     for at in range(100, 8000, 100):
         sensor.see(bubble(CLIENT, RELAY), at=at)
-    sensor.finish()
     assert "exposure-seen" not in actions(sensor.changes)
+    assert actions(sensor.finish()).count("exposure-seen") == 1
+
+
+def test_a_session_that_goes_on_keeps_its_service_in_use() -> None:
+    sensor = qualified(Sensor())
+    sensor.see(syn(), syn_ack(), ack(), at=1)
+    for at in range(100, 8000, 100):
+        sensor.see(ack(), bubble(CLIENT, RELAY), at=at)
+    seen = [change.time for change in sensor.changes if change.action == "exposure-seen"]
+    assert len(seen) == 2
+    sensor.finish()
+    found = sensor.exposure()
+    assert (found.last_seen, found.state) == (seconds(7900), ANSWERED)
 
 
 def test_it_closes_with_its_tunnel_and_opens_again() -> None:

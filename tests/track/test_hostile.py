@@ -9,7 +9,8 @@ import pytest
 from sensor.schema.rows import Observation
 from sensor.track import recent, table
 from sensor.track.settings import TrackLimits, TrackSettings
-from sensor.track.tunnels import EMBEDDED_LIMIT, Tracker
+from sensor.track.tracker import Tracker
+from sensor.track.tunnels import EMBEDDED_LIMIT
 from tests.track import chance
 
 LIMITS = TrackLimits(

@@ -22,7 +22,7 @@ from sensor.pipeline import Replay, Source
 from sensor.schema.records import Change, SensorRecord
 from sensor.schema.rows import Observation
 from sensor.track.settings import TrackLimits, TrackSettings
-from sensor.track.tunnels import Tracker
+from sensor.track.tracker import Tracker
 from tests.track import chance
 
 NAMES = [
