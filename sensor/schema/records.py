@@ -202,6 +202,7 @@ class SensorRecord:
     last_time: int | None
     seconds: float  # processing time
     scope: Scope
+    unpromoted: int = 0  # tunnel candidates that no answer and no budget made a tunnel
 
     @property
     def frames_per_second(self) -> float:

@@ -1,0 +1,1 @@
+"""From records and rows to what people and programs read: documents, lines, tables."""

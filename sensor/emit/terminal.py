@@ -1,0 +1,381 @@
+"""What `sensor replay` prints: exposures first, then tunnels, then where to look next.
+
+Lines are (text, style) pieces, so that the same lines go to a terminal in colour and to a file
+without; colour never carries anything that the words do not.
+"""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+from sensor.emit.summary import Summary
+from sensor.emit.texts import endpoint_text, protocol_text, second_text
+from sensor.emit.visible import visible
+from sensor.schema.records import (
+    Endpoint,
+    ExposureRecord,
+    Proof,
+    Scope,
+    SensorRecord,
+    TunnelRecord,
+)
+from sensor.schema.words import ExposureState, Reason, Vantage
+from sensor.wire.addresses import text
+
+Piece = tuple[str, str]
+Line = list[Piece]
+
+WIDTH = 100
+# More rows than a person reads; the documents hold the rest.
+TUNNELS_SHOWN = 50
+EXPOSURES_SHOWN = 50
+
+_VANTAGES = {
+    Vantage.INSIDE: "Seen from inside the NAT",
+    Vantage.OUTSIDE: "Seen from outside the NAT",
+    Vantage.BOTH: "Seen from inside and outside the NAT",
+    Vantage.UNKNOWN: "Side of the NAT unknown",
+}
+_VERBS = {
+    ExposureState.ANSWERED: "answered {}",
+    ExposureState.REFUSED: "refused {}",
+    ExposureState.ATTEMPTED: "was tried by {}, no answer",
+    ExposureState.REPLY_UNSEEN: "was tried by {}, answers not visible here",
+}
+_SEVERITY_STYLES = {"high": "bold red", "medium": "bold yellow", "low": "cyan"}
+# Where a limit's key in the settings is not what the table calls it.
+_LIMIT_KEYS = {
+    "tunnels": "tracked_tunnels",
+    "flows": "learned_flows",
+    "promotions": "promotions_per_minute",
+}
+_HEADING = "bold"
+_QUIET = "dim"
+
+
+def render(
+    summary: Summary, captures: Sequence[str], limits: dict[str, int], width: int
+) -> Iterator[Line]:
+    """All lines of the report; ``captures`` as the user named them, ``limits`` that were hit.
+
+    Sentences are broken at ``width`` columns; a table too wide for them gives its widest column
+    to the sentences, and is then as wide as what it holds.
+    """
+    for line in _report(summary, captures, limits, width):
+        yield from _broken(line, width)
+
+
+def _broken(line: Line, width: int) -> Iterator[Line]:
+    """Labels and their sentence over as many lines as they need, the sentence in its column.
+
+    A line of one piece is a table's and stays whole.
+    """
+    if len(line) < 2 or sum(len(words) for words, _ in line) <= width:
+        yield line
+        return
+    *labels, (sentence, style) = line
+    indent = sum(len(words) for words, _ in labels)
+    room = max(20, width - indent)
+    for part in textwrap.wrap(sentence, room, break_long_words=False, break_on_hyphens=False):
+        yield [*labels, (part, style)]
+        labels = [(" " * indent, "")]
+
+
+def _report(
+    summary: Summary, captures: Sequence[str], limits: dict[str, int], width: int
+) -> Iterator[Line]:
+    sensor = summary.sensor
+    if sensor is None:
+        return
+    yield from _ledger(sensor, limits)
+    if summary.tunnels:
+        yield [(_seen(sensor.scope), "")]
+    several = len({proof.capture for found in summary.exposures for proof in found.evidence}) > 1
+    yield []
+    yield from _exposures(summary, several)
+    yield []
+    yield from _tunnels(summary.tunnels, width)
+    proof = _next_proof(summary)
+    if proof is not None:
+        yield []
+        yield [(f"Next: sensor decode {_quoted(proof.capture)} --frame {proof.frame}", _QUIET)]
+    elif summary.tunnels and captures[0] != "-":
+        yield []
+        yield [(f"Next: sensor decode {_quoted(captures[0])}", _QUIET)]
+
+
+def _ledger(sensor: SensorRecord, limits: dict[str, int]) -> Iterator[Line]:
+    counts = (
+        f"{_number(sensor.read, 'frame')}: {sensor.tunnelled} tunnelled, "
+        f"{sensor.copies} mirrored {'copy' if sensor.copies == 1 else 'copies'}, "
+        f"{sensor.other} other, {sensor.unreadable} unreadable."
+    )
+    if sensor.first_time is not None and sensor.last_time is not None:
+        span = (sensor.last_time - sensor.first_time) / 1e9
+        counts += f" {_spaced(sensor.first_time)}, {span:.1f} s"
+    yield [("", ""), (counts, _HEADING)]
+    for name, count in sensor.reasons.items():
+        reason = Reason[name.upper().replace("-", "_")]
+        if reason.unreadable:
+            yield [(f"  unreadable: {count} {reason.sentence}", "yellow")]
+    if sensor.unpromoted:
+        unanswered = _number(sensor.unpromoted, "tunnel candidate")
+        yield [(f"  {unanswered} beyond the budget of unanswered ones, not listed below", "")]
+    for name, count in sorted(limits.items()):
+        key = f"limits.{_LIMIT_KEYS.get(name, name)}"
+        yield [(f"  limit on {name} reached {count} times: see {key} in the settings", "")]
+
+
+def _seen(scope: Scope) -> str:
+    directions = "both directions" if scope.both_directions else "one direction only"
+    return f"{_VANTAGES[scope.vantage]}, {directions}"
+
+
+def _exposures(summary: Summary, several: bool) -> Iterator[Line]:
+    exposures, answered = summary.exposures, len(summary.answered)
+    heading = f"EXPOSED: {_number(answered, 'service')} open to the IPv6 Internet"
+    if not answered:
+        heading = "EXPOSED: no service of an inside host was seen to answer the IPv6 Internet"
+    tried = len(exposures) - answered
+    if tried:
+        heading += f", {tried} more tried" if answered else f"; {tried} tried"
+    yield [("", ""), (heading, _HEADING)]
+    for exposure in exposures[:EXPOSURES_SHOWN]:
+        yield from _exposure(exposure, several)
+    if len(exposures) > EXPOSURES_SHOWN:
+        yield [(f" ... and {len(exposures) - EXPOSURES_SHOWN} more: --format ndjson", _QUIET)]
+    unknown = sum(tunnel.inside is None for tunnel in summary.tunnels)
+    if unknown:
+        yield [
+            (" ", ""),
+            (
+                f"The inside end of {_number(unknown, 'tunnel')} is unknown, so nothing is claimed"
+                " there; name your networks: --set 'zones.lan.networks=[192.0.2.0/24]'",
+                _QUIET,
+            ),
+        ]
+
+
+def _exposure(exposure: ExposureRecord, several: bool) -> Iterator[Line]:
+    severity = exposure.state.severity
+    service = f"{protocol_text(exposure.transport)}/{exposure.port}"
+    named = f"{service} ({exposure.service})" if exposure.service else service
+    verb = _VERBS[exposure.state].format(endpoint_text(exposure.remote))
+    answered = exposure.state is ExposureState.ANSWERED
+    yield [
+        (f" {severity.upper():<8}", _SEVERITY_STYLES[severity]),
+        (f"{_host(exposure)} ", "bold"),
+        (f"{named} {verb}", ""),
+    ]
+    details = [
+        ("through", f"{_kind_name(exposure)} at {_spaced(exposure.state_since)}"),
+        (
+            "reach it at" if answered else "tried at",
+            endpoint_text(Endpoint(exposure.address, exposure.port)),
+        ),
+        *_hole(exposure),
+        *_inside_host(exposure),
+        *_others(exposure),
+        ("proof", _proofs(exposure.evidence, several)),
+        _policy(exposure, service),
+    ]
+    for name, value in details:
+        yield [(f"   {name:<13}", _QUIET), (value, "")]
+
+
+def _host(exposure: ExposureRecord) -> str:
+    inside = exposure.inside
+    if inside is not None and inside.ip is not None:
+        behind = exposure.host_basis == "behind-endpoint"
+        return f"a host behind {text(inside.ip)}" if behind else text(inside.ip)
+    public = exposure.mapped or exposure.client
+    return f"behind {endpoint_text(public)}"
+
+
+def _hole(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
+    if exposure.mapped is None:
+        return
+    inside = exposure.inside
+    public = f"{endpoint_text(exposure.mapped)}/udp"
+    if inside is not None and inside.ip is not None:
+        public = f"{endpoint_text(Endpoint(inside.ip, inside.port))} -> {public}"
+    if exposure.hole_refreshed is not None:
+        public += f", last refreshed {_clock(exposure.hole_refreshed)}"
+    yield "NAT hole", public
+
+
+def _inside_host(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
+    if exposure.inside is not None and exposure.inside.ip is not None:
+        return
+    public = exposure.mapped or exposure.client
+    carrier = "udp" if public.port else "protocol 41"
+    yield (
+        "inside host",
+        f"unknown: look up {carrier} {endpoint_text(public)} at {_clock(exposure.state_since)}"
+        " in the NAT's log",
+    )
+
+
+def _others(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
+    if exposure.remotes_count > 1:
+        yield (
+            "reached by",
+            f"{exposure.remotes_count} addresses, last seen " + _spaced(exposure.last_seen),
+        )
+    if exposure.last_state is not exposure.state:
+        yield "since then", f"last opening: {exposure.last_state.text}"
+
+
+def _proofs(evidence: Sequence[Proof], several: bool) -> str:
+    if several:
+        return ", ".join(
+            f"{_base(proof.capture)} frame {proof.frame} {proof.what}" for proof in evidence
+        )
+    return "frame " + ", ".join(f"{proof.frame} {proof.what}" for proof in evidence)
+
+
+def _policy(exposure: ExposureRecord, service: str) -> tuple[str, str]:
+    if exposure.policy is None:
+        return "unknown", f"whether IPv4 policy allows {service} (none configured)"
+    return "IPv4 policy", f"{exposure.policy}: {service} from the Internet"
+
+
+def _kind_name(record: ExposureRecord) -> str:
+    return {"teredo": "Teredo", "isatap": "ISATAP"}.get(
+        record.tunnel_kind.text, record.tunnel_kind.text
+    )
+
+
+# tunnels
+
+_COLUMNS = ("ID", "KIND", "INSIDE", "PUBLIC", "SERVER/PEER", "RELAY", "FRAMES")
+_RELAY = _COLUMNS.index("RELAY")
+
+
+def _tunnels(tunnels: Sequence[TunnelRecord], width: int) -> Iterator[Line]:
+    yield [(f"TUNNELS: {len(tunnels) or 'none'}", _HEADING)]
+    if not tunnels:
+        return
+    shown = tunnels[:TUNNELS_SHOWN]
+    rows = [_COLUMNS, *map(_tunnel_row, shown)]
+    lines = _aligned(rows)
+    relay_apart = len(lines[0]) > width
+    if relay_apart:
+        lines = _aligned([row[:_RELAY] + row[_RELAY + 1 :] for row in rows])
+    yield [(lines[0], _QUIET)]
+    for tunnel, line in zip(shown, lines[1:], strict=True):
+        yield [(line, "")]
+        for detail in _tunnel_details(tunnel, relay_apart):
+            yield [("   ", ""), (detail, _QUIET)]
+    if len(tunnels) > TUNNELS_SHOWN:
+        yield [(f" ... and {len(tunnels) - TUNNELS_SHOWN} more: --format ndjson", _QUIET)]
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as lines of equal length: words to the left of their columns, the last to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for *words, last in rows:
+        left = "  ".join(f"{word:<{width}}" for word, width in zip(words, widths, strict=False))
+        lines.append(f" {left}  {last:>{widths[-1]}}")
+    return lines
+
+
+def _tunnel_row(tunnel: TunnelRecord) -> tuple[str, ...]:
+    teredo, inside = tunnel.teredo, tunnel.inside
+    mapped = teredo.mapped if teredo else None
+    peer = text(teredo.server if teredo and teredo.server else tunnel.remote.ip)
+    public = "-" if mapped is None else endpoint_text(mapped)
+    if inside is None:
+        # Which of the two is ours nobody knows: neither column may claim one.
+        peer = f"{endpoint_text(tunnel.client)}, {peer}"
+    elif inside.ip is None:
+        public = endpoint_text(mapped or tunnel.client)
+    own = endpoint_text(Endpoint(inside.ip, inside.port)) if inside and inside.ip else "?"
+    relay = _relay(tunnel) or "-"
+    return (tunnel.id[:6], tunnel.kind.text, own, public, peer, relay, str(tunnel.packets))
+
+
+def _relay(tunnel: TunnelRecord) -> str:
+    relays = tunnel.teredo.relays if tunnel.teredo else ()
+    more = f" +{len(relays) - 1}" if len(relays) > 1 else ""
+    return endpoint_text(relays[0]) + more if relays else ""
+
+
+def _tunnel_details(tunnel: TunnelRecord, relay_apart: bool) -> Iterator[str]:
+    yield _qualification(tunnel)
+    if relay_apart and _relay(tunnel):
+        yield f"relay {_relay(tunnel)}"
+    if tunnel.parent is not None:
+        yield f"inside tunnel {tunnel.parent[:6]}"
+    if tunnel.inside is not None and tunnel.inside.address is not None:
+        yield f"its address is {text(tunnel.inside.address)}"
+    for change in tunnel.teredo.mapping_changes if tunnel.teredo else ():
+        yield (
+            f"NAT mapping changed {_clock(change.time)}: {endpoint_text(change.before)}"
+            f" -> {endpoint_text(change.after)}"
+        )
+    if tunnel.embedded:
+        first = tunnel.embedded[0]
+        more = f" and {len(tunnel.embedded) - 1} more" if len(tunnel.embedded) > 1 else ""
+        yield f"{text(first.ip)} embedded in {text(first.address)} ({first.scheme.text}){more}"
+    if tunnel.anomalies:
+        yield "odd: " + _words(tunnel.anomalies)
+
+
+def _qualification(tunnel: TunnelRecord) -> str:
+    teredo = tunnel.teredo
+    if teredo is None:
+        known = "" if tunnel.inside else "; inside end unknown"
+        return f"{tunnel.confidence.text}: {_words(tunnel.reasons)}{known}"
+    nat = f"NAT {teredo.nat_type.text}" if teredo.nat_type else "NAT type unknown"
+    because = _words(teredo.nat_reasons) or "no cone test seen"
+    end = f"; {nat} ({because})"
+    if teredo.qualified_at is None:
+        setup = "not qualified" if teredo.qualified_reasons else "setup not seen"
+        why = teredo.qualified_reasons or tunnel.reasons
+        return f"{setup}, {tunnel.confidence.text}: {_words(why)}{end}"
+    when = _clock(teredo.qualified_at)
+    return f"qualified {when}, {tunnel.confidence.text}: {_words(teredo.qualified_reasons)}{end}"
+
+
+# words
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _words(reasons: Iterable[str]) -> str:
+    return ", ".join(reason.replace("-", " ") for reason in reasons)
+
+
+def _clock(nanoseconds: int) -> str:
+    return second_text(nanoseconds).partition("T")[2]
+
+
+def _spaced(nanoseconds: int) -> str:
+    return second_text(nanoseconds).replace("T", " ")
+
+
+def _base(path: str) -> str:
+    return visible(path.rpartition("/")[2])
+
+
+def _quoted(path: str) -> str:
+    """A path as a shell takes it."""
+    if path.isprintable():
+        return shlex.quote(path)
+    octets = path.replace("\\", "\\\\").replace("'", "\\'").encode(errors="surrogateescape")
+    return f"$'{visible(octets.decode(errors='backslashreplace'))}'"
+
+
+def _next_proof(summary: Summary) -> Proof | None:
+    """The frame that shows the strongest exposure best."""
+    for exposure in summary.exposures[:1]:
+        for proof in exposure.evidence:
+            if proof.time == exposure.state_since and proof.capture != "-":
+                return proof
+    return None

@@ -1,0 +1,379 @@
+"""Wires capture -> decode -> track -> outputs; holds no policy."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensor.capture.batch import FrameBatch
+from sensor.capture.files import CaptureFile, first_time
+from sensor.decode.scalar import decode_batch
+from sensor.decode.settings import DecodeSettings
+from sensor.errors import CaptureError
+from sensor.schema.records import Change, Scope, SensorRecord, TunnelRecord
+from sensor.schema.rows import Observation, unpack
+from sensor.schema.words import Kind, Reason, Vantage
+from sensor.track.settings import TrackSettings
+from sensor.track.table import Table, accepted
+from sensor.track.tracker import Tracker
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One capture of an observation and the side of the NAT it was taken on."""
+
+    path: str
+    vantage: Vantage = Vantage.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which frames count: nanoseconds since 1970 UTC, ``end`` excluded; ``count`` frames at most.
+
+    ``keep`` decides by a frame's octets, link type and length on the wire, None: all are kept.
+    """
+
+    start: int | None = None
+    end: int | None = None
+    count: int | None = None
+    keep: Callable[[bytes, int, int], bool] | None = None
+
+
+# One frame at a time, for `sensor decode`
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFrame:
+    """One frame with what the decoder and the table say of it."""
+
+    capture: str
+    number: int
+    time: int
+    link_type: int
+    wire_length: int
+    data: bytes
+    reason: Reason
+    rows: list[Observation]
+
+
+def read_frames(
+    paths: Sequence[str],
+    decode: DecodeSettings,
+    track: TrackSettings,
+    damages: list[CaptureError],
+) -> Iterator[ReadFrame]:
+    """Every frame of every capture, in file order; damage ends a file and is noted."""
+    for source, path in enumerate(paths):
+        try:
+            with CaptureFile(path, source) as capture:
+                yield from _frames_of(capture, decode, Table(track))
+        except CaptureError as error:
+            damages.append(error)
+
+
+def _frames_of(capture: CaptureFile, settings: DecodeSettings, table: Table) -> Iterator[ReadFrame]:
+    for batch in capture.batches():
+        decoded = decode_batch(batch, settings)
+        rows = unpack(decoded.rows)
+        index = 0
+        while index < len(rows):
+            index, _ = table.update(rows, index)
+        of_frame: dict[int, list[Observation]] = {}
+        for row in rows:
+            of_frame.setdefault(row.frame, []).append(row)
+        for i in range(len(batch)):
+            number = batch.first_frame + i
+            found = of_frame.get(number, [])
+            yield ReadFrame(
+                capture=capture.path,
+                number=number,
+                time=int(batch.times[i]),
+                link_type=int(batch.linktypes[i]),
+                wire_length=int(batch.wire[i]),
+                data=batch.frame(i),
+                reason=final_reason(Reason(int(decoded.reasons[i])), found),
+                rows=[row for row in found if accepted(row)],
+            )
+
+
+def final_reason(reason: Reason, rows: Sequence[Observation]) -> Reason:
+    """What became of a frame once the table has seen its rows."""
+    if not rows:
+        return reason
+    if rows[0].copy_of:
+        return Reason.COPY
+    return Reason.TUNNELLED if accepted(rows[0]) else Reason.WEAK
+
+
+# A whole observation, for `sensor replay`
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts every frame once: read = tunnelled + copies + other + unreadable."""
+
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    kinds: Counter[Kind] = field(default_factory=Counter)
+    first: int | None = None
+    last: int | None = None
+
+    def see(self, batch: FrameBatch) -> None:
+        """The span of packet time."""
+        first, last = int(batch.times.min()), int(batch.times.max())
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+
+    @property
+    def read(self) -> int:
+        return sum(self.reasons.values())
+
+    @property
+    def unreadable(self) -> int:
+        return sum(count for reason, count in self.reasons.items() if reason.unreadable)
+
+    def record(self, table: Table, seconds: float, scope: Scope) -> SensorRecord:
+        tunnelled, copies = self.reasons[Reason.TUNNELLED], self.reasons[Reason.COPY]
+        return SensorRecord(
+            read=self.read,
+            tunnelled=tunnelled,
+            copies=copies,
+            other=self.read - tunnelled - copies - self.unreadable,
+            unreadable=self.unreadable,
+            kinds={kind.text: self.kinds[kind] for kind in sorted(self.kinds)},
+            reasons={
+                reason.text: count
+                for reason, count in sorted(self.reasons.items())
+                if reason not in (Reason.TUNNELLED, Reason.COPY)
+            },
+            dropped_state=sum(table.limits_hit.values()),
+            dropped_documents=0,
+            first_time=self.first,
+            last_time=self.last,
+            seconds=seconds,
+            scope=scope,
+            unpromoted=table.unpromoted,
+        )
+
+
+class Replay:
+    """Several captures as one observation, by packet time.
+
+    Iterate over ``changes()``; afterwards ``damages``, ``ledger`` and ``limits_hit`` are whole.
+    ``on_batch`` is called after each run of frames, for a progress display of ``bytes_read``;
+    ``stop()`` ends after the current one.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        decode: DecodeSettings,
+        track: TrackSettings,
+        selection: Selection = Selection(),
+        service_name: Callable[[int, int], str | None] = lambda transport, port: None,
+    ) -> None:
+        self.sources = sources
+        self.damages: list[CaptureError] = []
+        self.ledger = Ledger()
+        self.stopped = False
+        self.on_batch: Callable[[], None] = lambda: None
+        self._decode = decode
+        self._selection = selection
+        self._open: dict[int, CaptureFile] = {}
+        self._finished_bytes = 0
+        self._scopes: set[Scope] = set()
+        self._foreign: set[int] = set()  # captures of a link type that cannot be read
+        self._tracker = Tracker(
+            track,
+            tuple(source.path for source in sources),
+            tuple(source.vantage for source in sources),
+            service_name,
+        )
+
+    @property
+    def limits_hit(self) -> Counter[str]:
+        return self._tracker.table.limits_hit
+
+    @property
+    def bytes_read(self) -> int:
+        return self._finished_bytes + sum(capture.bytes_read for capture in self._open.values())
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def changes(self) -> Iterator[Change]:
+        """Every change of a record, in packet-time order; the sensor's own record comes last."""
+        started = time.monotonic()
+        for part in self._parts():
+            self._take(part)
+            self.on_batch()
+            yield from self._changes()
+            if self.stopped:
+                break
+        if self.ledger.last is not None:
+            self._tracker.sweep(self.ledger.last)
+        self._tracker.finish()
+        yield from self._changes()
+        seconds = time.monotonic() - started
+        record = self.ledger.record(self._tracker.table, seconds, self._scope())
+        yield Change("sensor-metrics", self.ledger.last or 0, 0, 0, record)
+
+    def _changes(self) -> list[Change]:
+        changes = self._tracker.take_changes()
+        for change in changes:
+            if isinstance(change.record, TunnelRecord):
+                self._scopes.add(change.record.scope)
+        return changes
+
+    def _take(self, batch: FrameBatch) -> None:
+        """Decode, track and count one run of frames of one capture."""
+        decoded = decode_batch(batch, self._decode)
+        rows = unpack(decoded.rows)
+        self._tracker.update(rows, lambda row: batch.frame(row.frame - batch.first_frame))
+        self.ledger.see(batch)
+        self._note_link_type(batch, decoded.reasons == Reason.UNKNOWN_LINK_TYPE)
+        reasons = Counter(decoded.reasons.tolist())
+        for frame_rows in _by_frame(rows):
+            before = int(decoded.reasons[frame_rows[0].frame - batch.first_frame])
+            reasons[before] -= 1
+            final = final_reason(Reason(before), frame_rows)
+            reasons[final] += 1
+            if final is Reason.TUNNELLED:
+                self.ledger.kinds[Kind(frame_rows[0].kind)] += 1
+        self.ledger.reasons += Counter({Reason(key): n for key, n in reasons.items()})
+
+    def _note_link_type(self, batch: FrameBatch, unknown: NDArray[np.bool_]) -> None:
+        """A link type that cannot be read is damage, noted once for a capture."""
+        if batch.source in self._foreign or not unknown.any():
+            return
+        self._foreign.add(batch.source)
+        i = int(np.argmax(unknown))
+        frame, offset = batch.first_frame + i, int(batch.positions[i])
+        reason = f"link type {batch.linktypes[i]} is none that this sensor can read"
+        self.damages.append(CaptureError(self.sources[batch.source].path, frame, offset, reason))
+
+    def _scope(self) -> Scope:
+        """What could be observed of all tunnels together, ended ones too."""
+        sides = {scope.vantage for scope in self._scopes} - {Vantage.UNKNOWN}
+        vantage = Vantage.BOTH if len(sides) > 1 else next(iter(sides), Vantage.UNKNOWN)
+        answered = any(scope.both_directions for scope in self._scopes)
+        return Scope(vantage, answered, any(scope.midstream for scope in self._scopes))
+
+    # merging by packet time
+
+    def _parts(self) -> Iterator[FrameBatch]:
+        """Runs of frames of single captures, in packet-time order across all of them.
+
+        A capture is opened when its first frame's turn comes: a folder of a thousand rotated files
+        holds one of them open, overlapping ones as many as overlap.
+        """
+        queue = [(self._first_time(i), i) for i in range(len(self.sources))]
+        heapq.heapify(queue)
+        runs: dict[int, _Run] = {}
+        left = self._selection.count
+        while queue and left != 0:
+            _, number = heapq.heappop(queue)
+            if number in runs:
+                run = runs[number]
+                part = run.take(queue[0][0] if queue else None)
+                if left is not None:
+                    part = part.slice(0, left)
+                    left -= len(part)
+                yield part
+                run.settle()
+            else:
+                # Now open; its first frame that counts may be later than its turn was.
+                run = runs[number] = _Run(self._selected(number))
+            if run.next_time is not None:
+                heapq.heappush(queue, (run.next_time, number))
+            else:
+                del runs[number]
+
+    def _first_time(self, number: int) -> int:
+        """When a capture's turn comes; a stream's is at once, for it cannot be read twice."""
+        path = self.sources[number].path
+        first = None if path == STDIN or len(self.sources) == 1 else first_time(path)
+        return -(1 << 63) if first is None else first
+
+    def _selected(self, number: int) -> Iterator[FrameBatch]:
+        """Batches of one capture without the frames that were not asked for; notes its damage."""
+        path = self.sources[number].path
+        try:
+            with CaptureFile(path, number) as capture:
+                self._open[number] = capture
+                for batch in capture.batches():
+                    yield from _kept(batch, self._selection)
+        except CaptureError as error:
+            if not self.stopped:  # what is cut off by stopping is not damaged
+                self.damages.append(error)
+        finally:
+            closed = self._open.pop(number, None)
+            self._finished_bytes += closed.bytes_read if closed else 0
+
+
+class _Run:
+    """The batches of one capture, handed out piece by piece."""
+
+    def __init__(self, batches: Iterator[FrameBatch]) -> None:
+        self._batches = batches
+        self._batch: FrameBatch | None = None
+        self._at = 0
+        self._advance()
+
+    def _advance(self) -> None:
+        self._batch, self._at = next(self._batches, None), 0
+
+    def settle(self) -> None:
+        """The piece handed out last is done with: its octets may be overwritten now."""
+        if self._batch is not None and self._at == len(self._batch):
+            self._advance()
+
+    @property
+    def next_time(self) -> int | None:
+        return None if self._batch is None else int(self._batch.times[self._at])
+
+    def take(self, limit: int | None) -> FrameBatch:
+        """Frames up to the first one later than ``limit``, at least one."""
+        assert self._batch is not None, "asked only while next_time is known"
+        times = self._batch.times[self._at :]
+        stop = len(times)
+        if limit is not None:
+            later = np.flatnonzero(times > limit)
+            stop = max(1, int(later[0])) if len(later) else stop
+        part = self._batch.slice(self._at, self._at + stop)
+        self._at += stop
+        return part
+
+
+def _kept(batch: FrameBatch, selection: Selection) -> Iterator[FrameBatch]:
+    """Runs of neighbouring frames that the selection keeps."""
+    keep = np.ones(len(batch), dtype=np.bool_)
+    if selection.start is not None:
+        keep &= batch.times >= selection.start
+    if selection.end is not None:
+        keep &= batch.times < selection.end
+    if selection.keep is not None:
+        for i in np.flatnonzero(keep):
+            linktype, wire = int(batch.linktypes[i]), int(batch.wire[i])
+            keep[i] = selection.keep(batch.frame(int(i)), linktype, wire)
+    edges = np.flatnonzero(np.diff(keep.astype(np.int8), prepend=0, append=0))
+    for start, stop in edges.reshape(-1, 2).tolist():
+        yield batch.slice(start, stop)
+
+
+def _by_frame(rows: Sequence[Observation]) -> Iterator[list[Observation]]:
+    group: list[Observation] = []
+    for row in rows:
+        if row.depth == 0 and group:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
