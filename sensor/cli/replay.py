@@ -1,0 +1,284 @@
+"""``sensor replay``: captures in, exposures and tunnels out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from sensor.cli.config import config_option, set_option
+from sensor.cli.main import DAMAGED, FINDINGS, INTERRUPTED
+from sensor.cli.streams import expanded, results
+from sensor.emit.visible import visible
+from sensor.errors import ConfigError
+from sensor.schema.words import SEVERITIES, Vantage
+
+if TYPE_CHECKING:
+    from sensor.config import Settings
+    from sensor.emit.summary import Summary
+    from sensor.pipeline import Replay, Selection, Source
+    from sensor.schema.records import Change
+    from sensor.store.sqlite import Store
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR = 10**10  # seconds: no capture holds a time that far from 1970
+
+
+class _Moment(click.ParamType[int]):
+    """A time as people write it: RFC 3339, or seconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            seconds = Decimal(value)
+            if seconds.is_finite() and abs(seconds) < _FAR:
+                return int(seconds * 1_000_000_000)
+        except InvalidOperation:
+            pass
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 2026-11-21T07:02:11Z, or seconds since 1970")
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """Where results go."""
+
+    stream: TextIO
+    ndjson: bool
+    store: Store | None
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option(
+    "--vantage",
+    "vantages",
+    multiple=True,
+    metavar="SIDE=PATH",
+    help="A capture taken inside or outside of the NAT: inside=a.pcap outside=b.pcap.",
+)
+@click.option("--separate", is_flag=True, help="Take each capture alone, not as one observation.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "ndjson"]),
+    default="text",
+    help="What to write to standard output.",
+)
+@click.option("--store", "store_path", metavar="FILE", help="Keep everything in an SQLite file.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    help="Exit 4 if an exposure is at least this severe.",
+)
+@click.option("--filter", "expression", metavar="BPF", help="Only frames that match.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Only the first N frames.")
+@click.option("--from", "start", type=_Moment(), metavar="T", help="Only frames from this time on.")
+@click.option("--to", "end", type=_Moment(), metavar="T", help="Only frames before this time.")
+@config_option
+@set_option
+def replay(
+    paths: tuple[str, ...],
+    vantages: tuple[str, ...],
+    separate: bool,
+    form: str,
+    store_path: str | None,
+    fail_on: str | None,
+    expression: str | None,
+    count: int | None,
+    start: int | None,
+    end: int | None,
+    path: str | None,
+    overrides: tuple[str, ...],
+) -> int:
+    """Find tunnels and exposed services in captures.
+
+    PATH is a capture, a folder of captures, or - for standard input. Several are one observation
+    in packet-time order. Never transmits anything.
+    """
+    from sensor.config import load
+    from sensor.pipeline import Selection
+
+    settings = load(path, overrides)
+    sources = _sources(paths, vantages)
+    selection = Selection(start, end, count, _keep(expression))
+    observations = [[source] for source in sources] if separate else [sources]
+    codes: set[int] = set()
+    with ExitStack() as stack:
+        store = _open_store(store_path, stack)
+        outputs = _Outputs(stack.enter_context(results()), form == "ndjson", store)
+        for observation in observations:
+            codes.add(_observe(observation, settings, selection, outputs, fail_on))
+            if INTERRUPTED in codes:
+                break
+    return next((code for code in (INTERRUPTED, FINDINGS, DAMAGED) if code in codes), 0)
+
+
+def _sources(paths: Sequence[str], vantages: Sequence[str]) -> list[Source]:
+    """Every capture once, in the order named, each with its side if one was given."""
+    from sensor.pipeline import STDIN, Source
+
+    named = [_side(text) for text in vantages]
+    if paths or not named:
+        named.insert(0, (Vantage.UNKNOWN, paths))
+    found: dict[str, Source] = {}
+    for side, group in named:
+        for path in expanded(group):
+            place = path if path == STDIN else os.path.realpath(path)
+            first = found.get(place)
+            found[place] = Source(first.path if first else path, side)
+    return list(found.values())
+
+
+def _side(named: str) -> tuple[Vantage, Sequence[str]]:
+    side, equals, path = named.partition("=")
+    if not equals or side not in ("inside", "outside") or not path:
+        raise ConfigError(f"--vantage {named!r}: write inside=PATH or outside=PATH")
+    return Vantage[side.upper()], [path]
+
+
+def _keep(expression: str | None) -> Callable[[bytes, int, int], bool] | None:
+    if expression is None:
+        return None
+    from sensor.capture.filter import FrameFilter
+
+    return FrameFilter(expression).matches
+
+
+def _open_store(path: str | None, stack: ExitStack) -> Store | None:
+    if path is None:
+        return None
+    from sensor.emit.ecs import document
+    from sensor.store.sqlite import Store
+
+    return stack.enter_context(Store(path, document))
+
+
+def _observe(
+    sources: Sequence[Source],
+    settings: Settings,
+    selection: Selection,
+    outputs: _Outputs,
+    fail_on: str | None,
+) -> int:
+    """One observation from its first frame to its report; returns the exit code."""
+    from sensor.data.known import service_name
+    from sensor.emit.summary import Summary
+    from sensor.pipeline import Replay
+
+    replay = Replay(sources, settings.decode, settings.track, selection, service_name)
+    summary = Summary()
+    with _interruptible(replay), _progress(replay, sources, outputs):
+        for change in _delivered(replay.changes(), settings, outputs):
+            summary.add(change)
+    if not outputs.ndjson:
+        outputs.stream.write(_report(summary, sources, replay))
+    outputs.stream.flush()  # results come before the complaints about them
+    damaged = _report_damage(replay)
+    if replay.stopped:
+        return INTERRUPTED
+    if fail_on is not None and summary.worst() >= SEVERITIES.index(fail_on):
+        return FINDINGS
+    return DAMAGED if damaged else 0
+
+
+def _delivered(
+    changes: Iterator[Change], settings: Settings, outputs: _Outputs
+) -> Iterator[Change]:
+    """Changes on their way, written as documents where an output asks for them."""
+    if not outputs.ndjson and outputs.store is None:
+        yield from changes
+        return
+    from sensor.emit.ecs import Context, document
+    from sensor.emit.identity import event_id
+    from sensor.emit.ndjson import write
+    from sensor.schema.records import FlowRecord
+
+    context = Context(observer=settings.site or socket.gethostname(), created=time.time_ns())
+    for change in changes:
+        flow = isinstance(change.record, FlowRecord)
+        rendered = document(change, context) if outputs.ndjson or not flow else {}
+        if outputs.ndjson:
+            write(rendered, outputs.stream)
+        if outputs.store is not None and flow:
+            outputs.store.add_flow(change, event_id(change, context.observer), context)
+        elif outputs.store is not None:
+            outputs.store.add(change, rendered)
+        yield change
+
+
+@contextmanager
+def _interruptible(replay: Replay) -> Iterator[None]:
+    """The first interrupt ends after the current batch, totals and all; the second at once."""
+
+    def stop(number: int, frame: object) -> None:
+        replay.stop()
+        if sys.stdin is not None and any(source.path == "-" for source in replay.sources):
+            # A read that waits for a silent pipe is tried again after this, and now finds the end.
+            os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress(replay: Replay, sources: Sequence[Source], outputs: _Outputs) -> Iterator[None]:
+    """Octets, rate and time left on a terminal, for work that takes longer than a moment."""
+    # Documents on the same terminal are progress enough.
+    if not sys.stderr.isatty() or (outputs.ndjson and outputs.stream.isatty()):
+        yield
+        return
+    from sensor.cli.progress import Progress
+
+    progress = Progress([source.path for source in sources])
+    replay.on_batch = lambda: progress.show(replay.bytes_read)
+    try:
+        yield
+    finally:
+        progress.clear()
+
+
+def _report(summary: Summary, sources: Sequence[Source], replay: Replay) -> str:
+    """What people read, in colour only on a terminal and unless NO_COLOR is set."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from sensor.emit.terminal import WIDTH, render
+
+    plain = bool(os.environ.get("NO_COLOR"))
+    console = Console(highlight=False, soft_wrap=True, color_system=None if plain else "auto")
+    known = console.is_terminal or "COLUMNS" in os.environ
+    width = min(WIDTH, console.width) if known else WIDTH
+    paths = [source.path for source in sources]
+    with console.capture() as report:
+        for line in render(summary, paths, dict(replay.limits_hit), width):
+            console.print(Text.assemble(*line))
+    return report.get()
+
+
+def _report_damage(replay: Replay) -> bool:
+    """Say on standard error what could not be read; True if there was anything."""
+    for damage in replay.damages:
+        click.echo(f"sensor: error: {visible(str(damage))}", err=True)
+    return bool(replay.damages)

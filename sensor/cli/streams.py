@@ -1,0 +1,61 @@
+"""Where captures come in and where results go out."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from sensor.errors import CaptureError, ConfigError
+
+
+def expanded(paths: Sequence[str]) -> list[str]:
+    """Every capture that the arguments name, once; ConfigError if one or all are missing."""
+    from sensor.capture.files import expand
+
+    try:
+        captures = list(dict.fromkeys(expand(paths)))
+    except CaptureError as error:
+        raise ConfigError(f"{error.path}: {error.reason}") from None
+    if not captures:
+        raise ConfigError("no capture found: name a capture file, a folder of them, or -")
+    return captures
+
+
+@contextmanager
+def results() -> Iterator[TextIO]:
+    """Standard output, for as long as somebody reads it.
+
+    Where the reader leaves (``| head``), the body ends there and all is well: to click, who would
+    see the error next, it is a failure.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python flushes at exit must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def interruptible(stop: Callable[[], None], captures: Sequence[str]) -> Iterator[None]:
+    """The first interrupt asks the body to stop in good order; the second ends it at once."""
+
+    def ask(number: int, frame: object) -> None:
+        stop()
+        if sys.stdin is not None and "-" in captures:
+            # A read that waits for a silent pipe is tried again after this, and finds the end.
+            os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

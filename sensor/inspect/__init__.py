@@ -1,0 +1,1 @@
+"""What Wireshark's dissectors say, through pyshark: a referee, never the engine."""

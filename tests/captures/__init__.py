@@ -1,0 +1,1 @@
+"""Captures made by this project itself, and the scenes they show."""

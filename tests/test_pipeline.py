@@ -1,0 +1,340 @@
+"""Captures in, changes out: order, memory, selection and the ledger of a whole observation."""
+
+from __future__ import annotations
+
+import os
+import threading
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sensor import pipeline
+from sensor.capture.files import CaptureFile
+from sensor.capture.writer import PcapWriter
+from sensor.decode.settings import DecodeSettings
+from sensor.emit.identity import event_id
+from sensor.errors import CaptureError
+from sensor.pipeline import Ledger, Replay, Selection, Source, final_reason, read_frames
+from sensor.schema.records import Change, ExposureRecord, Scope, SensorRecord
+from sensor.schema.rows import Observation
+from sensor.schema.words import Confidence, ExposureState, Kind, Reason, Vantage
+from sensor.track.settings import TrackSettings
+from sensor.track.table import Table
+from tests.captures import demo
+
+FRAMES = demo.frames()
+DAY = 86_400_000_000_000
+TINY = 256  # octets: a batch holds a frame or two
+USER_LINK_TYPE = 147
+EVERYTHING = Selection()
+
+Timed = Sequence[tuple[int, bytes]]
+
+
+def capture(path: Path, frames: Timed, linktype: int = 1) -> str:
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream, linktype)
+        for time, frame in frames:
+            writer.write(frame, time)
+    return str(path)
+
+
+def replay(*paths: str, selection: Selection = EVERYTHING) -> Replay:
+    sources = [Source(path) for path in paths]
+    return Replay(sources, DecodeSettings(), TrackSettings(), selection)
+
+
+def outcome(*paths: str, selection: Selection = EVERYTHING) -> tuple[list[str], SensorRecord]:
+    """Identities of all changes, which no path goes into, and the ledger."""
+    changes = list(replay(*paths, selection=selection).changes())
+    ledger = changes[-1].record
+    assert isinstance(ledger, SensorRecord)
+    return [event_id(change, "test") for change in changes], ledger
+
+
+def exposures(changes: Sequence[Change]) -> dict[int, ExposureRecord]:
+    found = [change.record for change in changes if isinstance(change.record, ExposureRecord)]
+    return {record.port: record for record in found}
+
+
+@pytest.fixture
+def whole() -> list[str]:
+    return outcome(str(demo.PATH))[0]
+
+
+@pytest.fixture
+def tiny_arenas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "CaptureFile", partial(CaptureFile, arena_size=TINY))
+
+
+# the ledger
+
+
+def test_every_frame_is_counted_once() -> None:
+    _, ledger = outcome(str(demo.PATH))
+    assert (ledger.read, ledger.tunnelled, ledger.copies) == (49, 36, 0)
+    assert (ledger.other, ledger.unreadable) == (13, 0)
+    assert ledger.kinds == {"teredo": 23, "6in4": 13}
+    assert ledger.reasons == {"not-ip": 2, "tcp": 9, "udp": 1, "udp-short": 1}
+    assert (ledger.first_time, ledger.last_time) == (FRAMES[0][0], FRAMES[-1][0])
+
+
+def test_the_ledger_tells_unreadable_from_other() -> None:
+    ledger = Ledger()
+    ledger.reasons.update({Reason.TUNNELLED: 5, Reason.COPY: 2, Reason.STUN: 3, Reason.BAD_UDP: 4})
+    table = Table(TrackSettings())
+    table.limits_hit["peers"] = 1
+    record = ledger.record(table, 0.5, Scope(Vantage.UNKNOWN, False, False))
+    assert record.read == 14
+    assert (record.tunnelled, record.copies, record.other, record.unreadable) == (5, 2, 3, 4)
+    assert record.reasons == {"stun": 3, "bad-udp": 4}
+    assert record.frames_per_second == 28
+
+
+def test_copies_are_counted_apart(tmp_path: Path) -> None:
+    doubled = [(time + late, frame) for time, frame in FRAMES for late in (0, 1_000)]
+    _, ledger = outcome(capture(tmp_path / "doubled.pcap", doubled))
+    assert (ledger.read, ledger.tunnelled, ledger.copies, ledger.other) == (98, 36, 36, 26)
+    assert ledger.kinds == {"teredo": 23, "6in4": 13}
+
+
+def test_final_reason_follows_the_table(demo_row: Observation) -> None:
+    weak = demo_row._replace(confidence=Confidence.WEAK, reasons=0)
+    assert final_reason(Reason.STUN, []) is Reason.STUN
+    assert final_reason(Reason.TUNNELLED, [demo_row]) is Reason.TUNNELLED
+    assert final_reason(Reason.TUNNELLED, [demo_row._replace(copy_of=3)]) is Reason.COPY
+    assert final_reason(Reason.WEAK, [weak]) is Reason.WEAK
+
+
+@pytest.fixture
+def demo_row() -> Observation:
+    frames = read_frames([str(demo.PATH)], DecodeSettings(), TrackSettings(), [])
+    return next(frame.rows[0] for frame in frames if frame.rows)
+
+
+# several captures
+
+
+@pytest.mark.usefixtures("tiny_arenas")
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+def test_overlapping_captures_are_merged_by_time(
+    parts: int, tmp_path: Path, whole: list[str]
+) -> None:
+    paths = [capture(tmp_path / f"{i}.pcap", FRAMES[i::parts]) for i in range(parts)]
+    assert outcome(*paths)[0] == whole
+    assert outcome(*reversed(paths))[0] == whole
+
+
+@pytest.mark.parametrize("cut", [5, 22, 23, 24, 33, 48])
+def test_rotated_captures_continue_each_other(cut: int, tmp_path: Path, whole: list[str]) -> None:
+    paths = [
+        capture(tmp_path / "b.pcap", FRAMES[:cut]),
+        capture(tmp_path / "a.pcap", FRAMES[cut:]),
+    ]
+    assert outcome(*paths)[0] == whole
+    assert outcome(*reversed(paths))[0] == whole
+
+
+def test_a_handshake_over_two_files_is_one_exposure_with_proof_in_both(tmp_path: Path) -> None:
+    first = capture(tmp_path / "first.pcap", FRAMES[:22])
+    second = capture(tmp_path / "second.pcap", FRAMES[22:])
+    found = exposures(list(replay(second, first).changes()))
+    assert found.keys() == {80, 22}
+    assert found[80].state is ExposureState.ANSWERED
+    assert [(proof.capture, proof.frame, proof.what) for proof in found[80].evidence] == [
+        (first, 22, "SYN in"),
+        (second, 1, "SYN-ACK out"),
+        (second, 2, "ACK in"),
+    ]
+
+
+def test_many_small_captures_hold_few_files_open(tmp_path: Path, whole: list[str]) -> None:
+    size = 1_000
+    frames = [FRAMES[i] if i < len(FRAMES) else FRAMES[0] for i in range(size)]
+    times = [frames[min(i, len(FRAMES) - 1)][0] + max(0, i - len(FRAMES)) for i in range(size)]
+    made = [(time, frame) for time, (_, frame) in zip(times, frames, strict=True)]
+    paths = [capture(tmp_path / f"{i:04}.pcap", made[i : i + 1]) for i in range(size)]
+    observed = replay(*paths)
+    before, most = open_files(), 0
+
+    def look() -> None:
+        nonlocal most
+        most = max(most, open_files())
+
+    observed.on_batch = look
+    changes = list(observed.changes())
+    assert observed.ledger.read == size
+    assert most - before <= 2
+    assert exposures(changes)[80].state is ExposureState.ANSWERED
+    assert observed.bytes_read == sum(os.path.getsize(path) for path in paths)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_captures_that_are_done_leave_no_arena_behind(tmp_path: Path) -> None:
+    paths = [capture(tmp_path / f"{i}.pcap", FRAMES[i : i + 1]) for i in range(len(FRAMES))]
+    tracemalloc.start()
+    try:
+        outcome(*paths)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20  # an arena is 1 MiB, and there are 49 files
+
+
+def test_a_pipe_takes_its_turn_although_its_first_time_is_unknown(
+    tmp_path: Path, whole: list[str]
+) -> None:
+    early = capture(tmp_path / "early.pcap", FRAMES[:23])
+    late = Path(capture(tmp_path / "late.pcap", FRAMES[23:])).read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(late,))
+    writer.start()
+    found, _ = outcome(str(pipe), early)
+    writer.join()
+    assert found == whole
+
+
+def test_an_early_start_that_the_selection_drops_gives_no_precedence(
+    tmp_path: Path, whole: list[str]
+) -> None:
+    long_ago = (demo.START - DAY, FRAMES[0][1])
+    first = capture(tmp_path / "first.pcap", [long_ago, *FRAMES[30:]])
+    second = capture(tmp_path / "second.pcap", FRAMES[:30])
+    found, ledger = outcome(first, second, selection=Selection(start=demo.START))
+    assert ledger.read == len(FRAMES)
+    assert found == whole
+
+
+# damage
+
+
+def test_damage_ends_one_capture_and_leaves_the_others(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(demo.PATH.read_bytes()[:3000])
+    rest = capture(tmp_path / "rest.pcap", FRAMES[26:])
+    observed = replay(str(cut), rest, str(tmp_path / "none.pcap"))
+    changes = list(observed.changes())
+    assert {damage.path: damage.frame for damage in observed.damages} == {
+        str(cut): 27,
+        str(tmp_path / "none.pcap"): 0,
+    }
+    assert observed.ledger.read == len(FRAMES)
+    assert exposures(changes)[80].state is ExposureState.ANSWERED
+
+
+def test_a_link_type_that_cannot_be_read_is_damage_named_once(tmp_path: Path) -> None:
+    foreign = capture(tmp_path / "foreign.pcap", FRAMES, USER_LINK_TYPE)
+    observed = replay(foreign, str(demo.PATH))
+    ledger = list(observed.changes())[-1].record
+    assert isinstance(ledger, SensorRecord)
+    (damage,) = observed.damages
+    assert (damage.path, damage.frame, damage.offset) == (foreign, 1, 24)
+    assert "147" in damage.reason
+    assert (ledger.read, ledger.unreadable, ledger.tunnelled) == (98, 49, 36)
+
+
+# selection
+
+
+def selected(**fields: object) -> int:
+    return outcome(str(demo.PATH), selection=Selection(**fields))[1].read  # type: ignore[arg-type]
+
+
+def test_start_is_included_and_end_is_not() -> None:
+    time = FRAMES[21][0]
+    assert selected(start=time) == len(FRAMES) - 21
+    assert selected(end=time) == 21
+    assert selected(start=time, end=time) == 0
+    assert selected(start=FRAMES[20][0], end=time) == 1
+
+
+@pytest.mark.parametrize("count", [1, 21, 49, 50])
+def test_count_is_of_the_whole_observation(count: int, tmp_path: Path) -> None:
+    halves = [capture(tmp_path / f"{i}.pcap", FRAMES[i::2]) for i in range(2)]
+    _, ledger = outcome(*halves, selection=Selection(count=count))
+    assert ledger.read == min(count, len(FRAMES))
+    assert ledger.last_time == FRAMES[min(count, len(FRAMES)) - 1][0]
+
+
+def test_frames_not_kept_are_not_read() -> None:
+    seen: list[tuple[int, int, int]] = []
+
+    def keep(frame: bytes, linktype: int, wire: int) -> bool:
+        seen.append((len(frame), linktype, wire))
+        return frame[12:14] == b"\x08\x06"
+
+    assert selected(keep=keep) == 2
+    assert seen == [(len(frame), 1, len(frame)) for _, frame in FRAMES]
+
+
+# the end
+
+
+@pytest.mark.usefixtures("tiny_arenas")
+def test_stop_ends_after_the_current_frames_and_still_gives_totals() -> None:
+    observed = replay(str(demo.PATH))
+
+    def stop_in_the_handshake() -> None:
+        if observed.ledger.read >= 23:
+            observed.stop()
+
+    observed.on_batch = stop_in_the_handshake
+    changes = list(observed.changes())
+    ledger = changes[-1].record
+    assert isinstance(ledger, SensorRecord)
+    assert 23 <= ledger.read <= 27
+    assert observed.stopped
+    assert not observed.damages
+    assert exposures(changes)[80].state is ExposureState.ANSWERED
+
+
+def test_what_was_observed_outlives_the_tunnels(tmp_path: Path) -> None:
+    later = capture(tmp_path / "later.pcap", [*FRAMES, (demo.START + 2 * DAY, FRAMES[0][1])])
+    changes = list(replay(later).changes())
+    assert "tunnel-closed" in {change.action for change in changes}
+    ledger = changes[-1].record
+    assert isinstance(ledger, SensorRecord)
+    assert ledger.scope.vantage is Vantage.INSIDE
+    assert ledger.scope.both_directions
+
+
+def test_an_empty_capture_has_totals_all_the_same(tmp_path: Path) -> None:
+    (change,) = replay(capture(tmp_path / "empty.pcap", [])).changes()
+    assert isinstance(change.record, SensorRecord)
+    assert change.record.read == 0
+    assert (change.record.first_time, change.record.last_time) == (None, None)
+
+
+# one frame at a time
+
+
+def test_read_frames_gives_every_frame_with_its_verdict() -> None:
+    damages: list[CaptureError] = []
+    frames = list(read_frames([str(demo.PATH)], DecodeSettings(), TrackSettings(), damages))
+    assert [(frame.number, frame.time, frame.data) for frame in frames] == [
+        (i, time, frame) for i, (time, frame) in enumerate(FRAMES, start=1)
+    ]
+    assert sum(frame.reason is Reason.TUNNELLED for frame in frames) == 36
+    assert {Kind(frame.rows[0].kind) for frame in frames if frame.rows} == {
+        Kind.TEREDO,
+        Kind.SIXINFOUR,
+    }
+    assert not damages
+
+
+def test_read_frames_notes_damage_and_goes_on_with_the_next_capture(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(demo.PATH.read_bytes()[:3000])
+    damages: list[CaptureError] = []
+    frames: Iterator[pipeline.ReadFrame] = read_frames(
+        [str(cut), str(demo.PATH)], DecodeSettings(), TrackSettings(), damages
+    )
+    assert [frame.number for frame in frames] == [*range(1, 27), *range(1, 50)]
+    assert [(damage.path, damage.frame) for damage in damages] == [(str(cut), 27)]
