@@ -9,9 +9,16 @@ from sensor.decode.settings import DecodeSettings
 from sensor.decode.trace import Trace
 from sensor.decode.verdict import Outer, Verdict, inner_anomalies, joined
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
-from sensor.wire.addresses import embeddings, is_bogon, parse_teredo
+from sensor.wire import icmpv6
+from sensor.wire.addresses import (
+    embeddings,
+    is_bogon,
+    is_link_local6,
+    is_multicast6,
+    is_private,
+    parse_teredo,
+)
 
-RELAY_NET = bytes.fromhex("c05863")  # 192.88.99.0/24, RFC 3068
 ORGANISATION_SCOPE = 239  # first octet of the IPv4 groups that 6over4 uses, RFC 2529 section 6
 
 # First that fits names the tunnel; all that fit are reported (RFC 3964 section 6.1).
@@ -52,8 +59,21 @@ def judge(
         kinds=sum(1 << name for name in fitting | {kind}),
         confidence=_weigh(inner, carrier),
         evidence=_evidence(inner, outer, rest, source, destination),
-        anomalies=_anomalies(inner, outer, rest, source, destination),
+        anomalies=_anomalies(inner, outer, rest, _binding(source, outer, settings), destination),
     )
+
+
+def _binding(
+    source: list[tuple[Kind, bytes]], outer: Outer, settings: DecodeSettings
+) -> list[tuple[Kind, bytes]]:
+    """The schemes that bind the inner source to the outer one.
+
+    What a configured tunnel's end calls itself (fe80::a.b.c.d) says nothing behind a NAT, and a
+    6rd relay returns the probes of its customers (RFC 5969 section 8).
+    """
+    relays = {relay for domain in settings.sixrd for relay in domain.relays}
+    free = {Kind.SIXOVERFOUR, Kind.SIXRD} if outer.source in relays else {Kind.SIXOVERFOUR}
+    return [(kind, ip) for kind, ip in source if kind not in free]
 
 
 def judge_nested(inner: Inner, carrier: Carrier) -> Verdict:
@@ -123,15 +143,35 @@ def _anomalies(
     destination: list[tuple[Kind, bytes]],
 ) -> Anomaly:
     header = inner.header
+    ends = (header.source, header.destination)
     found = {
         Anomaly.EMBEDDED_NOT_GLOBAL: _not_global(source) or _not_global(destination),
         Anomaly.EMBEDDED_MISMATCH: _source_differs(source, outer)
         or _destination_differs(destination, outer),
-        Anomaly.TEREDO_IN_PROTOCOL_41: bool(
-            parse_teredo(header.source) or parse_teredo(header.destination)
-        ),
+        Anomaly.TEREDO_IN_PROTOCOL_41: any(parse_teredo(end) for end in ends),
+        Anomaly.ODD_INNER_ADDRESS: _is_sixtofour(source + destination)
+        and any(is_link_local6(end) or is_multicast6(end) for end in ends),
+        Anomaly.NEIGHBOUR_DISCOVERY: _discovers(inner) and _from_afar(outer),
     }
     return joined(found, _shape_anomalies(inner, rest))
+
+
+def _is_sixtofour(schemes: list[tuple[Kind, bytes]]) -> bool:
+    return any(kind is Kind.SIXTOFOUR for kind, _ in schemes)
+
+
+def _discovers(inner: Inner) -> bool:
+    return (
+        inner.has_transport
+        and inner.chain.transport == icmpv6.PROTOCOL
+        and icmpv6.ROUTER_SOLICITATION <= inner.icmp_type <= icmpv6.REDIRECT
+    )
+
+
+def _from_afar(outer: Outer) -> bool:
+    """ISATAP and 6over4 discover neighbours within a site; from outside it is an attack on hosts
+    that take protocol 41 from anyone (RFC 3964 section 4.1.1)."""
+    return not is_private(outer.source) and outer.destination[0] != ORGANISATION_SCOPE
 
 
 def _ips(schemes: list[tuple[Kind, bytes]]) -> list[bytes]:
@@ -144,11 +184,14 @@ def _not_global(schemes: list[tuple[Kind, bytes]]) -> bool:
 
 
 def _source_differs(schemes: list[tuple[Kind, bytes]], outer: Outer) -> bool:
-    """RFC 3964 section 5.1, RFC 5214 section 7.3, RFC 5969 section 9.2; relays may differ."""
-    return bool(schemes) and outer.source not in _ips(schemes) and outer.source[:3] != RELAY_NET
+    """RFC 3964 section 5.1, RFC 5214 section 7.3, RFC 5969 section 9.2.
+
+    A relay's packets have native sources: a 6to4 source from one differs too.
+    """
+    return bool(schemes) and outer.source not in _ips(schemes)
 
 
 def _destination_differs(schemes: list[tuple[Kind, bytes]], outer: Outer) -> bool:
     """Only 6to4 fixes the outer destination; ISATAP and 6rd hosts send through their router."""
     ips = [ip for kind, ip in schemes if kind is Kind.SIXTOFOUR]
-    return bool(ips) and outer.destination not in ips and outer.destination[:3] != RELAY_NET
+    return bool(ips) and outer.destination not in ips

@@ -7,6 +7,14 @@ from typing import TypeVar
 
 from sensor.decode.inner import Inner
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind, TeredoPacket
+from sensor.wire.addresses import (
+    LOOPBACK,
+    UNSPECIFIED,
+    ipv4_mapped,
+    is_multicast6,
+    is_site_local6,
+)
+from sensor.wire.ipv6 import IPv6Header
 
 _Bits = TypeVar("_Bits", Anomaly, Evidence)
 
@@ -51,5 +59,17 @@ def inner_anomalies(inner: Inner, rest: int) -> Anomaly:
         Anomaly.LENGTH_MISMATCH: inner.length > rest,
         Anomaly.BAD_CHECKSUM: inner.checksum is False,
         Anomaly.EXTENSION_HEADERS: not inner.plausible,
+        Anomaly.ODD_INNER_ADDRESS: _has_odd_address(inner.header),
     }
     return joined(found, Anomaly(0))
+
+
+def _has_odd_address(header: IPv6Header) -> bool:
+    """Addresses that no packet may carry through a tunnel (RFC 4213 section 3.6, RFC 3964 5.1)."""
+    ends = (header.source, header.destination)
+    return (
+        is_multicast6(header.source)
+        or header.destination == UNSPECIFIED
+        or LOOPBACK in ends
+        or any(is_site_local6(end) or ipv4_mapped(end) is not None for end in ends)
+    )

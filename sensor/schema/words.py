@@ -160,6 +160,8 @@ class Anomaly(_Words):
     TEREDO_IN_PROTOCOL_41 = 1 << 15
     RESERVED_FLAGS = 1 << 16  # Teredo flag bits that no specification lets anyone set
     EXTENSION_HEADERS = 1 << 17  # an extension chain that cannot be followed to its end
+    ODD_INNER_ADDRESS = 1 << 18  # one that may never cross a tunnel of this kind
+    NEIGHBOUR_DISCOVERY = 1 << 19  # router or neighbour messages in protocol 41 from afar
 
 
 class TeredoPacket(IntEnum):

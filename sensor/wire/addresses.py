@@ -344,6 +344,11 @@ def is_link_local6(address: bytes) -> bool:
     return len(address) == 16 and address[0] == 0xFE and address[1] & 0xC0 == 0x80
 
 
+def is_site_local6(address: bytes) -> bool:
+    """Whether an address is in fec0::/10, deprecated by RFC 3879."""
+    return len(address) == 16 and address[0] == 0xFE and address[1] >= 0xC0
+
+
 def is_global6(address: bytes) -> bool:
     """True in 2000::/3, the only global unicast space handed out so far."""
     return len(address) == 16 and address[0] & 0xE0 == 0x20

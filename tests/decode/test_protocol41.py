@@ -4,7 +4,7 @@ import pytest
 
 from sensor.decode.settings import DecodeSettings
 from sensor.schema.words import Kind, Reason
-from sensor.wire import ipv4, ipv6, sixinfour
+from sensor.wire import icmpv6, ipv4, ipv6, sixinfour
 from sensor.wire.addresses import (
     SixRdDomain,
     build_isatap,
@@ -18,6 +18,7 @@ from ..build import NATIVE, OTHER, V4A, V4B
 from .seen import Seen, anomalies, decode, kinds, only_row, seen
 
 ANYCAST = packed("192.88.99.1")
+PRIVATE_HOST = packed("192.168.0.9")
 SIXTOFOUR_A, SIXTOFOUR_B = build_sixtofour(V4A), build_sixtofour(V4B)
 PREFIX8 = packed("2001:db8:1:2::")[:8]
 FAR = packed("8.8.8.8")
@@ -113,15 +114,10 @@ def test_6to4_between_two_sites() -> None:
         (SIXTOFOUR_A, NATIVE, V4A, ANYCAST),  # to the relay
         (NATIVE, SIXTOFOUR_B, V4A, V4B),  # from a relay with an address of its own
         (NATIVE, SIXTOFOUR_B, ANYCAST, V4B),
-        (SIXTOFOUR_A, SIXTOFOUR_B, V4A, ANYCAST),
     ],
 )
 def test_6to4_through_a_relay_is_in_order(ends: tuple[bytes, ...]) -> None:
     assert tunnelled(*ends) == Seen("6to4", "certain", MATCHED)
-
-
-def test_6to4_from_the_anycast_relay_may_embed_another_source() -> None:
-    assert tunnelled(SIXTOFOUR_A, OTHER, ANYCAST, V4B) == Seen("6to4", "certain", EXACT)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +126,9 @@ def test_6to4_from_the_anycast_relay_may_embed_another_source() -> None:
         ((SIXTOFOUR_A, NATIVE, FAR, V4B), EXACT),
         ((SIXTOFOUR_A, SIXTOFOUR_B, FAR, V4B), MATCHED),
         ((NATIVE, SIXTOFOUR_B, V4A, FAR), EXACT),
+        # From one 6to4 site to another no relay is needed (RFC 3964 section 5.1).
+        ((SIXTOFOUR_A, SIXTOFOUR_B, V4A, ANYCAST), MATCHED),
+        ((SIXTOFOUR_A, OTHER, ANYCAST, V4B), EXACT),
     ],
 )
 def test_6to4_that_disagrees_with_its_outer_ends(ends: tuple[bytes, ...], reasons: str) -> None:
@@ -290,3 +289,66 @@ def test_a_chain_cut_by_the_snap_length_is_strong_only() -> None:
 def test_the_codec_and_the_judge_agree_on_the_protocol_number() -> None:
     row = only_row(build.ethernet(sixinfour.encapsulate(V4A, V4B, build.tcp6())))
     assert row.kind == Kind.SIXINFOUR
+
+
+# addresses and messages that may not cross a tunnel
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        ("ff02::1", "2a00:db8::1"),
+        ("::1", "2a00:db8::1"),
+        ("2a00:db8::1", "::1"),
+        ("2a00:db8::1", "::"),
+        ("::ffff:192.0.2.1", "2a00:db8::1"),
+        ("2a00:db8::1", "::ffff:192.0.2.1"),
+        ("fec0::1", "2a00:db8::1"),
+    ],
+)
+def test_inner_addresses_that_no_tunnel_may_carry(source: str, destination: str) -> None:
+    found = tunnelled(packed(source), packed(destination))
+    assert "odd-inner-address" in found.anomalies.split()
+
+
+def test_inner_addresses_that_are_in_order() -> None:
+    assert tunnelled(packed("::"), packed("ff02::1:ff00:1")).anomalies == ""
+    assert tunnelled(packed("fe80::1"), packed("ff02::5")).anomalies == ""
+
+
+def test_6to4_has_no_link() -> None:
+    """RFC 3964 section 5.1: link-local and multicast addresses have no business there."""
+    link_local = tunnelled(SIXTOFOUR_A, packed("fe80::1"), V4A, V4B)
+    assert link_local.anomalies == "odd-inner-address"
+    assert tunnelled(SIXTOFOUR_A, packed("ff02::1"), V4A, V4B).anomalies == "odd-inner-address"
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "destination", "expected"),
+    [
+        (134, V4A, V4B, "neighbour-discovery"),
+        (137, V4A, PRIVATE_HOST, "neighbour-discovery"),
+        (133, PRIVATE_HOST, V4B, ""),
+        (135, V4A, packed("239.192.0.1"), ""),
+        (128, V4A, V4B, ""),
+        (138, V4A, V4B, ""),
+    ],
+)
+def test_neighbour_discovery_from_afar(
+    kind: int, source: bytes, destination: bytes, expected: str
+) -> None:
+    link_local = packed("fe80::1")
+    message = icmpv6.build(link_local, packed("ff02::1"), kind, 0, bytes(4))
+    packet = ipv6.build(link_local, packed("ff02::1"), 58, message, hop_limit=255)
+    frame = build.sixinfour_frame(packet, source, destination)
+    assert seen(only_row(frame)).anomalies == expected
+
+
+def test_a_6rd_relay_returns_probes() -> None:
+    """RFC 5969 section 8: a customer's packet to its own prefix comes back from the relay."""
+    domain = SixRdDomain(packed("2001:db8::"), 32, 8, (RELAY,))
+    settings = DecodeSettings(sixrd=(domain,))
+    packet = build.tcp6(DELEGATED, NATIVE)
+    for sender, expected in ((RELAY, ""), (packed("10.7.7.7"), "embedded-mismatch")):
+        _, rows = decode(build.sixinfour_frame(packet, sender, CUSTOMER), settings=settings)
+        assert [seen(row).anomalies for row in rows] == [expected]
