@@ -425,7 +425,7 @@ def test_any_text_is_settings_or_a_config_error(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    _settings_or_config_error(str(path), [])
+    expect_settings_or_config_error(str(path), [])
 
 
 @given(data=st.binary(max_size=200))
@@ -434,15 +434,15 @@ def test_any_bytes_are_settings_or_a_config_error(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.bin"
     path.write_bytes(data)
-    _settings_or_config_error(str(path), [])
+    expect_settings_or_config_error(str(path), [])
 
 
 @given(st.lists(st.one_of(st.text(), st.lists(_WORDS, max_size=8).map(".=".join)), max_size=3))
 def test_any_arguments_are_settings_or_a_config_error(overrides: list[str]) -> None:
-    _settings_or_config_error(None, overrides)
+    expect_settings_or_config_error(None, overrides)
 
 
-def _settings_or_config_error(path: str | None, overrides: list[str]) -> None:
+def expect_settings_or_config_error(path: str | None, overrides: list[str]) -> None:
     """Any exception but ConfigError fails the test."""
     message = "settings"
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -18,7 +17,7 @@ import click
 
 from sensor.cli.config import config_option, set_option
 from sensor.cli.main import DAMAGED, FINDINGS, INTERRUPTED
-from sensor.cli.streams import expanded, results
+from sensor.cli.streams import expanded, interruptible, results
 from sensor.emit.visible import visible
 from sensor.errors import ConfigError
 from sensor.schema.words import SEVERITIES, Vantage
@@ -185,7 +184,8 @@ def _observe(
 
     replay = Replay(sources, settings.decode, settings.track, selection, service_name)
     summary = Summary()
-    with _interruptible(replay), _progress(replay, sources, outputs):
+    paths = [source.path for source in sources]
+    with interruptible(replay.stop, paths), _progress(replay, sources, outputs):
         for change in _delivered(replay.changes(), settings, outputs):
             summary.add(change)
     if not outputs.ndjson:
@@ -222,24 +222,6 @@ def _delivered(
         elif outputs.store is not None:
             outputs.store.add(change, rendered)
         yield change
-
-
-@contextmanager
-def _interruptible(replay: Replay) -> Iterator[None]:
-    """The first interrupt ends after the current batch, totals and all; the second at once."""
-
-    def stop(number: int, frame: object) -> None:
-        replay.stop()
-        if sys.stdin is not None and any(source.path == "-" for source in replay.sources):
-            # A read that waits for a silent pipe is tried again after this, and now finds the end.
-            os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

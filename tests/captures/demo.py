@@ -170,11 +170,11 @@ def ordinary() -> Iterator[Timed]:
     yield 0.21, _ethernet(told, ETHERTYPE_ARP, GATEWAY.mac, ALICE.mac)
     question = b"\x06teredo\x07example\x03net\x00" + struct.pack("!HH", 1, 1)
     answer = struct.pack("!HHHIH", 0xC00C, 1, 1, 300, 4) + SERVER[0]
-    resolver, stub = (GATEWAY.ip, DNS_PORT), (ALICE.ip, 40123)
+    resolver, asker = (GATEWAY.ip, DNS_PORT), (ALICE.ip, 40123)
     query = struct.pack("!6H", 0x2A51, 0x0100, 1, 0, 0, 0) + question
     reply = struct.pack("!6H", 0x2A51, 0x8180, 1, 1, 0, 0) + question + answer
-    yield 3.4, frame(datagram(stub, resolver, query))
-    yield 21.9, frame(datagram(resolver, stub, reply))
+    yield 3.4, frame(datagram(asker, resolver, query))
+    yield 21.9, frame(datagram(resolver, asker, reply))
     browser, site = Side(CAROL.ip, 50112, 70_000), Side(packed("192.0.2.80"), 80, 900_000)
     request = b"GET / HTTP/1.1\r\nHost: www.example.net\r\nConnection: close\r\n\r\n"
     response = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
