@@ -31,6 +31,7 @@ WIDTH = 100
 # More rows than a person reads; the documents hold the rest.
 TUNNELS_SHOWN = 50
 EXPOSURES_SHOWN = 50
+_WHILE = 60_000_000_000  # a service last seen later than this after its first answer is in use
 
 _VANTAGES = {
     Vantage.INSIDE: "Seen from inside the NAT",
@@ -96,7 +97,7 @@ def _report(
     yield []
     yield from _exposures(summary, several)
     yield []
-    yield from _tunnels(summary.tunnels, width)
+    yield from _tunnels(summary.tunnels, width, sensor.first_time or 0)
     proof = _next_proof(summary)
     if proof is not None:
         yield []
@@ -114,7 +115,7 @@ def _ledger(sensor: SensorRecord, limits: dict[str, int]) -> Iterator[Line]:
     )
     if sensor.first_time is not None and sensor.last_time is not None:
         span = (sensor.last_time - sensor.first_time) / 1e9
-        counts += f" {_spaced(sensor.first_time)}, {span:.1f} s"
+        counts += f" {_spaced(sensor.first_time)}, {_span(span)}"
     yield [("", ""), (counts, _HEADING)]
     for name, count in sensor.reasons.items():
         reason = Reason[name.upper().replace("-", "_")]
@@ -202,7 +203,7 @@ def _hole(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
     if inside is not None and inside.ip is not None:
         public = f"{endpoint_text(Endpoint(inside.ip, inside.port))} -> {public}"
     if exposure.hole_refreshed is not None:
-        public += f", last refreshed {_clock(exposure.hole_refreshed)}"
+        public += f", last refreshed {_since(exposure.hole_refreshed, exposure.state_since)}"
     yield "NAT hole", public
 
 
@@ -219,11 +220,11 @@ def _inside_host(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
 
 
 def _others(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
+    last = _since(exposure.last_seen, exposure.state_since)
     if exposure.remotes_count > 1:
-        yield (
-            "reached by",
-            f"{exposure.remotes_count} addresses, last seen " + _spaced(exposure.last_seen),
-        )
+        yield "reached by", f"{exposure.remotes_count} addresses, last seen {last}"
+    elif exposure.last_seen - exposure.state_since > _WHILE:
+        yield "last seen", last
     if exposure.last_state is not exposure.state:
         yield "since then", f"last opening: {exposure.last_state.text}"
 
@@ -254,7 +255,7 @@ _COLUMNS = ("ID", "KIND", "INSIDE", "PUBLIC", "SERVER/PEER", "RELAY", "FRAMES")
 _RELAY = _COLUMNS.index("RELAY")
 
 
-def _tunnels(tunnels: Sequence[TunnelRecord], width: int) -> Iterator[Line]:
+def _tunnels(tunnels: Sequence[TunnelRecord], width: int, began: int) -> Iterator[Line]:
     yield [(f"TUNNELS: {len(tunnels) or 'none'}", _HEADING)]
     if not tunnels:
         return
@@ -267,7 +268,7 @@ def _tunnels(tunnels: Sequence[TunnelRecord], width: int) -> Iterator[Line]:
     yield [(lines[0], _QUIET)]
     for tunnel, line in zip(shown, lines[1:], strict=True):
         yield [(line, "")]
-        for detail in _tunnel_details(tunnel, relay_apart):
+        for detail in _tunnel_details(tunnel, relay_apart, began):
             yield [("   ", ""), (detail, _QUIET)]
     if len(tunnels) > TUNNELS_SHOWN:
         yield [(f" ... and {len(tunnels) - TUNNELS_SHOWN} more: --format ndjson", _QUIET)]
@@ -304,8 +305,9 @@ def _relay(tunnel: TunnelRecord) -> str:
     return endpoint_text(relays[0]) + more if relays else ""
 
 
-def _tunnel_details(tunnel: TunnelRecord, relay_apart: bool) -> Iterator[str]:
-    yield _qualification(tunnel)
+def _tunnel_details(tunnel: TunnelRecord, relay_apart: bool, began: int) -> Iterator[str]:
+    """``began`` is the time that the report's first line tells with its date."""
+    yield _qualification(tunnel, began)
     if relay_apart and _relay(tunnel):
         yield f"relay {_relay(tunnel)}"
     if tunnel.parent is not None:
@@ -314,7 +316,7 @@ def _tunnel_details(tunnel: TunnelRecord, relay_apart: bool) -> Iterator[str]:
         yield f"its address is {text(tunnel.inside.address)}"
     for change in tunnel.teredo.mapping_changes if tunnel.teredo else ():
         yield (
-            f"NAT mapping changed {_clock(change.time)}: {endpoint_text(change.before)}"
+            f"NAT mapping changed {_since(change.time, began)}: {endpoint_text(change.before)}"
             f" -> {endpoint_text(change.after)}"
         )
     if tunnel.embedded:
@@ -325,7 +327,7 @@ def _tunnel_details(tunnel: TunnelRecord, relay_apart: bool) -> Iterator[str]:
         yield "odd: " + _words(tunnel.anomalies)
 
 
-def _qualification(tunnel: TunnelRecord) -> str:
+def _qualification(tunnel: TunnelRecord, began: int) -> str:
     teredo = tunnel.teredo
     if teredo is None:
         known = "" if tunnel.inside else "; inside end unknown"
@@ -337,7 +339,7 @@ def _qualification(tunnel: TunnelRecord) -> str:
         setup = "not qualified" if teredo.qualified_reasons else "setup not seen"
         why = teredo.qualified_reasons or tunnel.reasons
         return f"{setup}, {tunnel.confidence.text}: {_words(why)}{end}"
-    when = _clock(teredo.qualified_at)
+    when = _since(teredo.qualified_at, began)
     return f"qualified {when}, {tunnel.confidence.text}: {_words(teredo.qualified_reasons)}{end}"
 
 
@@ -350,6 +352,20 @@ def _number(count: int, noun: str) -> str:
 
 def _words(reasons: Iterable[str]) -> str:
     return ", ".join(reason.replace("-", " ") for reason in reasons)
+
+
+def _span(seconds: float) -> str:
+    """30.0 s, or from an hour on 35 h 33 min."""
+    if seconds < 3_600:
+        return f"{seconds:.1f} s"
+    hours, rest = divmod(round(seconds), 3_600)
+    return f"{hours} h {rest // 60} min"
+
+
+def _since(nanoseconds: int, told: int) -> str:
+    """A time after one that was told with its date: the date again only if it is another."""
+    day = 86_400_000_000_000
+    return _clock(nanoseconds) if nanoseconds // day == told // day else _spaced(nanoseconds)
 
 
 def _clock(nanoseconds: int) -> str:

@@ -15,7 +15,6 @@ from sensor.track.tunnels import Tunnel
 REMOTES_SHOWN = 20
 # Above this many, the count is a floor.
 REMOTES_KEPT = 1_024
-PROOFS_KEPT = 8
 _INITIAL_HOP_LIMITS = frozenset({32, 64, 128, 255})
 
 
@@ -86,9 +85,9 @@ class Exposure:
         return stronger
 
     def prove(self, *proofs: Proof) -> None:
-        """Keep frames that show something, up to a number that still proves it."""
+        """Keep the first frame that shows each thing: what is repeated proves nothing more."""
         for proof in proofs:
-            if proof not in self.evidence and len(self.evidence) < PROOFS_KEPT:
+            if all(proof.what != kept.what for kept in self.evidence):
                 self.evidence.append(proof)
 
     def place(self, row: Observation, client_address: bytes | None) -> None:

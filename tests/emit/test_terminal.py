@@ -135,7 +135,7 @@ def test_an_exposure_is_told_with_its_proof() -> None:
         "   through      Teredo at 2026-11-21 07:02:11Z",
         "   reach it at  [2001:0:c633:6401:180e:5d45:34ff:8efd]:8080",
         "   NAT hole     192.168.0.2:41658 -> 203.0.113.2:41658/udp, last refreshed 07:02:24Z",
-        "   reached by   2 addresses, last seen 2026-11-21 07:02:14Z",
+        "   reached by   2 addresses, last seen 07:02:14Z",
         "   since then   last opening: refused",
         "   proof        frame 13 SYN in, 14 SYN-ACK out",
         "   unknown      whether IPv4 policy allows tcp/8080 (none configured)",
@@ -343,3 +343,31 @@ def test_colour_carries_nothing_that_words_do_not() -> None:
     styled = [words for line in render(summary, ["a"], {}, 100) for words, style in line if style]
     assert " HIGH   " in "".join(styled)
     assert all(words.isprintable() for words in styled)
+
+
+# times
+
+
+def test_a_time_on_another_day_has_its_date() -> None:
+    day = 86_400_000_000_000
+    since = EXPOSURE.state_since
+    same = report(exposure(hole_refreshed=since + 60_000_000_000))
+    assert line_with("last refreshed", same).endswith("last refreshed 07:03:11Z")
+    other = report(exposure(hole_refreshed=since + day))
+    assert line_with("last refreshed", other).endswith("last refreshed 2026-11-22 07:02:11Z")
+
+
+def test_a_service_in_use_says_until_when() -> None:
+    since = EXPOSURE.state_since
+    lines = report(exposure(remotes_count=1, last_seen=since + 61_000_000_000))
+    assert line_with("last seen", lines) == "   last seen    07:03:12Z"
+    shortly = report(exposure(remotes_count=1, last_seen=since + 1))
+    assert not any("last seen" in line for line in shortly)
+
+
+def test_a_long_observation_is_told_in_hours() -> None:
+    ledger = replace(LEDGER, last_time=(LEDGER.first_time or 0) + 128_000_000_000_000)
+    summary = Summary()
+    summary.add(Change("any", 0, 0, 0, ledger))
+    first = next("".join(words for words, _ in line) for line in render(summary, ["a"], {}, 200))
+    assert first.endswith("07:01:54Z, 35 h 33 min")
