@@ -196,15 +196,3 @@ class Event(NamedTuple):
     conversation: int  # slot, -1: none
     time: int
     value: int  # what the type says: a peer's slot, anomaly bits, the absorbed tunnel's slot
-
-
-EVENT = np.dtype(
-    [
-        ("type", "u1"),
-        ("row", "i8"),
-        ("tunnel", "i8"),
-        ("conversation", "i8"),
-        ("time", "i8"),
-        ("value", "i8"),
-    ]
-)
