@@ -8,6 +8,7 @@ from sensor.errors import DecodeError
 from sensor.schema.records import Endpoint, MappingChange, Teredo
 from sensor.schema.rows import Observation
 from sensor.schema.words import NatType
+from sensor.track.frames import icmpv6_body
 from sensor.track.vantage import outer_ip
 from sensor.wire import icmpv6
 from sensor.wire.addresses import (
@@ -95,7 +96,7 @@ class Qualification:
     def _previous_mapping(self, row: Observation, frame: bytes) -> bool:
         """Windows XP tells the mapping it had before in a link-layer option."""
         try:
-            options = icmpv6.parse_router_solicitation(_icmp_body(row, frame)).options
+            options = icmpv6.parse_router_solicitation(icmpv6_body(row, frame)).options
         except DecodeError:
             return False
         for option in options:
@@ -277,15 +278,9 @@ class Qualification:
         )
 
 
-def _icmp_body(row: Observation, frame: bytes) -> bytes:
-    """The ICMPv6 message behind its type, code and checksum, where it follows the IPv6 header."""
-    start = row.inner_offset + 40
-    return frame[start + 4 : row.inner_offset + row.inner_length]
-
-
 def _advertised_server(row: Observation, frame: bytes) -> bytes | None:
     try:
-        advertisement = icmpv6.parse_router_advertisement(_icmp_body(row, frame))
+        advertisement = icmpv6.parse_router_advertisement(icmpv6_body(row, frame))
     except DecodeError:
         return None
     for prefix in advertisement.prefixes:

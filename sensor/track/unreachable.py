@@ -7,6 +7,7 @@ from sensor.schema.records import Endpoint
 from sensor.schema.rows import Observation
 from sensor.track.conversation import TCP, UDP
 from sensor.track.exposure import Attempt
+from sensor.track.frames import icmpv6_body
 from sensor.wire import icmpv6, ipv6
 from sensor.wire.cursor import Cursor
 
@@ -17,9 +18,8 @@ def refused_service(row: Observation, frame: bytes) -> Attempt | None:
     None where the quotation is too short, or is of something else. Who sent the error is not
     looked at: a router or firewall in front of the service may refuse for it.
     """
-    body = frame[row.inner_offset + 44 : row.inner_offset + row.inner_length]
     try:
-        cursor = Cursor(icmpv6.quoted(body))
+        cursor = Cursor(icmpv6.quoted(icmpv6_body(row, frame)))
         header = ipv6.parse(cursor)
         chain = ipv6.walk_extensions(header.next_header, cursor)
         ports = Cursor(cursor.data, chain.position)
