@@ -357,6 +357,7 @@ class EventType(IntEnum):
     COMPLETED = 14  # the one who opened confirmed the answer: the handshake is whole
     UNREACHABLE = 15  # an ICMPv6 error from inside that may refuse an opening
     CLOSED = 16  # a conversation ended or was silent for too long
+    KINDS = 17  # a packet fits a kind that none before did
 
 
 class ConnectionState(IntEnum):

@@ -338,6 +338,7 @@ class Table:
         return Vantage.OUTSIDE if slot.inside_known else Vantage.UNKNOWN
 
     def _count(self, index: int, row: Observation, slot: TunnelSlot, outbound: bool) -> None:
+        another_kind = bool(slot.packets and row.kinds & ~slot.kinds)
         slot.count(row, outbound)
         slot.vantages.add(self._vantage(row, slot, outbound))
         if slot.answered:
@@ -346,6 +347,8 @@ class Table:
             self._promote(index, row, slot)
         if slot.promoted:
             self._observe(index, row, slot, outbound)
+            if another_kind:
+                self._event(EventType.KINDS, index, slot, row.time)
         elif outbound and row.teredo_packet == TeredoPacket.ROUTER_SOLICITATION:
             slot.asked = row
 

@@ -205,6 +205,10 @@ class Tracker:
     def _on_peer(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
         tunnel.note_embedded(row, self.settings.sixrd)
 
+    def _on_kinds(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+        tunnel.note_embedded(row, self.settings.sixrd)
+        self._updated(tunnel, event.time)
+
     def _on_join(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
         """The other view of the same tunnel had a life of its own until now."""
         self._take_conversations()
@@ -382,6 +386,7 @@ _HANDLERS = {
     EventType.TEST_REPLY: Tracker._on_test_reply,
     EventType.TRAILERS: Tracker._on_trailers,
     EventType.PEER: Tracker._on_peer,
+    EventType.KINDS: Tracker._on_kinds,
     EventType.ANOMALY: Tracker._on_anomaly,
     EventType.JOIN: Tracker._on_join,
     EventType.OPENING: Tracker._on_opening,

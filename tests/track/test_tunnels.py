@@ -260,6 +260,15 @@ def test_embedded_addresses_of_the_first_packet_are_told() -> None:
     )
 
 
+def test_a_later_packet_of_another_kind_is_told_with_what_it_embeds() -> None:
+    sensor = Sensor()
+    host = build_sixtofour(PUBLIC[0])
+    changes = sensor.see(direct(row(PUBLIC, BROKER)), six_to_four(host), six_to_four(host))
+    assert actions(changes) == ["tunnel-discovered", "tunnel-updated"]
+    assert sensor.tunnel().embedded == (Embedded(host, Kind.SIXTOFOUR, PUBLIC[0]),)
+    assert sensor.tunnel().kinds == 1 << Kind.SIXINFOUR | 1 << Kind.SIXTOFOUR
+
+
 def test_embedded_addresses_are_bounded() -> None:
     sensor = Sensor()
     sensor.see(six_to_four(build_sixtofour(PUBLIC[0])))
