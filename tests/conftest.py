@@ -52,11 +52,6 @@ def tcpdump() -> Path:
     return _tool("tcpdump")
 
 
-@pytest.fixture(scope="session")
-def tmux() -> Path:
-    return _tool("tmux")
-
-
 def _tool(name: str) -> Path:
     path = shutil.which(name)
     if path is None:
