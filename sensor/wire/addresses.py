@@ -354,6 +354,48 @@ def is_global6(address: bytes) -> bool:
     return len(address) == 16 and address[0] & 0xE0 == 0x20
 
 
+@dataclass(frozen=True, slots=True)
+class LeakingAddress:
+    """A public endpoint together with what a scheme tells of the host behind it.
+
+    ``inside`` is the private IPv4 address in a 6a44 address, the number in the LAN in a 6bed4 one.
+    Neither has a fixed prefix: that an address follows one of them must be known from elsewhere.
+    """
+
+    ip: bytes
+    port: int
+    inside: bytes
+
+
+def parse_sixa44(address: bytes) -> LeakingAddress:
+    """The last 80 bits of a 6a44 address: endpoint and inside address in clear (RFC 6751 5)."""
+    return LeakingAddress(address[6:10], int.from_bytes(address[10:12]), address[12:])
+
+
+def build_sixa44(prefix6: bytes, found: LeakingAddress) -> bytes:
+    """The 6a44 address under a provider's prefix of 6 bytes."""
+    return prefix6 + found.ip + found.port.to_bytes(2) + found.inside
+
+
+def parse_sixbed4(address: bytes) -> LeakingAddress:
+    """The interface identifier of a 6bed4 address.
+
+    Two bits of the IPv4 address's first octet, in the place of u and g, stand before the 14 bits
+    of the host's number, which ``inside`` holds in two bytes.
+    """
+    last = int.from_bytes(address[14:])
+    first = address[8] & 0xFC | last >> 14
+    ip = bytes([first]) + address[9:12]
+    return LeakingAddress(ip, int.from_bytes(address[12:14]), (last & 0x3FFF).to_bytes(2))
+
+
+def build_sixbed4(prefix8: bytes, found: LeakingAddress) -> bytes:
+    """The 6bed4 address under a prefix of 8 bytes; ``inside`` is the host's 14-bit number."""
+    last = (found.ip[0] & 3) << 14 | int.from_bytes(found.inside)
+    identifier = bytes([found.ip[0] & 0xFC]) + found.ip[1:] + found.port.to_bytes(2)
+    return prefix8 + identifier + last.to_bytes(2)
+
+
 def embeddings(
     address: bytes, end: bytes, sixrd: Sequence[SixRdDomain]
 ) -> list[tuple[Kind, bytes]]:

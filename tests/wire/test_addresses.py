@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sensor.schema.words import Kind
 from sensor.wire import addresses
-from sensor.wire.addresses import SixRdDomain, TeredoAddress, packed, text
+from sensor.wire.addresses import LeakingAddress, SixRdDomain, TeredoAddress, packed, text
 
 VECTORS: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[1] / "vectors" / "addresses.yaml").read_text()
@@ -351,3 +351,34 @@ def test_every_scheme_that_fits_an_address_is_found() -> None:
     assert addresses.embeddings(packed("2001:db8::1"), first, (domain,)) == []
     assert addresses.embeddings(packed("fe80::1"), first, ()) == []
     assert addresses.embeddings(packed("::2"), first, ()) == []
+
+
+# schemes that tell of the host behind the NAT
+
+ENDPOINT = packed("203.0.113.5"), 40000
+
+
+def test_6a44_shows_the_inside_address() -> None:
+    found = LeakingAddress(*ENDPOINT, packed("192.168.1.7"))
+    address = packed("2001:db8:644:cb00:7105:9c40:c0a8:107")
+    assert addresses.parse_sixa44(address) == found
+    assert addresses.build_sixa44(packed("2001:db8:644::")[:6], found) == address
+
+
+def test_6bed4_shows_the_number_in_the_lan() -> None:
+    found = LeakingAddress(*ENDPOINT, b"\x00\x01")
+    address = packed("fc64:bed:9188:1:c800:7105:9c40:c001")
+    assert addresses.parse_sixbed4(address) == found
+    assert addresses.build_sixbed4(packed("fc64:bed:9188:1::")[:8], found) == address
+
+
+@given(ipv4s, st.integers(0, 0xFFFF), st.integers(0, 0x3FFF), st.binary(min_size=8, max_size=8))
+def test_6bed4_round_trips(ip: bytes, port: int, number: int, prefix: bytes) -> None:
+    found = LeakingAddress(ip, port, number.to_bytes(2))
+    assert addresses.parse_sixbed4(addresses.build_sixbed4(prefix, found)) == found
+
+
+def test_site_local_addresses() -> None:
+    assert [addresses.is_site_local6(packed(one)) for one in ("fec0::1", "feff::1")] == [True] * 2
+    others = ("febf::1", "fd00::1", "2001:db8::1", "192.0.2.1")
+    assert not any(addresses.is_site_local6(packed(one)) for one in others)
