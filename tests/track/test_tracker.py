@@ -139,10 +139,10 @@ def test_no_two_changes_share_an_identity(seed: int) -> None:
 _SCRIPT = """
 import hashlib, sys
 from pathlib import Path
-from tests.track import chance, test_order
+from tests.track import chance, test_tracker
 from sensor.track.settings import TrackSettings
-changes = test_order.replay(Path(sys.argv[1]), tuple(sys.argv[2:]))
-changes += test_order.track(chance.frames(5, 800), test_order.always(50), TrackSettings())
+changes = test_tracker.replay(Path(sys.argv[1]), tuple(sys.argv[2:]))
+changes += test_tracker.track(chance.frames(5, 800), test_tracker.always(50), TrackSettings())
 print(hashlib.sha256(repr(changes).encode()).hexdigest())
 """
 
