@@ -36,8 +36,8 @@ class Interface(NamedTuple):
 class FrameBatch:
     """Frames of one capture, in file order; row ``i`` is one frame.
 
-    The arena belongs to the source, which fills it again: a batch is valid only until the
-    source is asked for the next one. Raises ValueError where the columns do not fit together.
+    Arena and columns belong to the source, which fills them again: a batch is valid only until
+    the source is asked for the next one. Raises ValueError where the columns do not fit together.
     """
 
     arena: NDArray[np.uint8]

@@ -5,14 +5,12 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-import numpy as np
-
 from sensor.capture.batch import MAX_CAPTURED, FrameBatch, Interface
+from sensor.capture.records import PcapLayout, empty_columns, walk_pcap
 from sensor.capture.window import Scan, Window
 from sensor.errors import DecodeError
 
 _FILE_HEADER = 24
-_NANOSECONDS = 1_000_000_000
 
 
 class _Variant(NamedTuple):
@@ -38,11 +36,11 @@ class PcapReader:
     """Turns the windows of one pcap file into batches, in order."""
 
     def __init__(self, magic: bytes, source: int) -> None:
-        self._order, self._variant = _MAGICS[magic]
+        self._order, variant = _MAGICS[magic]
+        self._layout = PcapLayout(*variant, big=self._order == ">", swapped=False)
         self._source = source
         self._frames = 0
-        self._lengths = struct.Struct(self._order + "II")
-        self._swapped = False
+        self._columns = empty_columns()
         self.interfaces: tuple[Interface, ...] = ()
 
     @property
@@ -52,70 +50,51 @@ class PcapReader:
 
     def scan(self, window: Window) -> Scan:
         """Take every whole record of the window."""
+        batch = None
         try:
             if not self.interfaces:
-                return self._scan_header(window)
-            return self._scan_records(window)
+                return Scan(None, self._take_header(window))
+            batch = self._take_records(window)
+            return Scan(batch, self._next_size(window))
         except DecodeError as error:
-            return Scan(None, 0, error.reason)
+            return Scan(batch, 0, error.reason)
 
-    def _scan_header(self, window: Window) -> Scan:
+    def _take_header(self, window: Window) -> int:
+        """Move the window's start past the file header; how many bytes it needs first."""
         if window.available < _FILE_HEADER:
-            return Scan(None, _FILE_HEADER)
+            return _FILE_HEADER
         fields = struct.unpack_from(self._order + "4xHHiIII", window.buffer, window.start)
         major, minor, _zone, _accuracy, snaplen, linktype = fields
         if major != 2:
             raise DecodeError(f"pcap version {major}.{minor} is not known")
         # Before version 2.3 the two lengths stood in the other order, and some writers of 2.3
         # kept it: the smaller one is what was captured.
-        self._swapped = minor <= 3
+        self._layout = self._layout._replace(swapped=minor <= 3)
         # The upper bits tell the length of a frame check sequence, not the link type.
         self.interfaces = (Interface("", linktype & 0xFFFF, snaplen),)
+        self._columns.linktypes.fill(linktype & 0xFFFF)
         window.start += _FILE_HEADER
-        return Scan(None, 0)
+        return 0
 
-    def _scan_records(self, window: Window) -> Scan:
-        buffer, end, position = window.buffer, window.end, window.start
-        header, swapped, lengths = self._variant.record_header, self._swapped, self._lengths
-        needed, damage = header, None
-        starts: list[int] = []
-        captured: list[int] = []
-        while end - position >= header:
-            size, other = lengths.unpack_from(buffer, position + 8)
-            if swapped and other < size:
-                size = other
-            if size > MAX_CAPTURED:
-                damage = f"captured length {size} is over the limit of {MAX_CAPTURED}"
-                break
-            if end - position < header + size:
-                needed = header + size
-                break
-            starts.append(position)
-            captured.append(size)
-            position += header + size
-        batch = self._batch(window, starts, captured) if starts else None
-        window.start = position
-        return Scan(batch, needed, damage)
-
-    def _batch(self, window: Window, starts: list[int], captured: list[int]) -> FrameBatch:
-        count = len(starts)
-        records = np.array(starts, dtype=np.int64)
-        sizes = np.array(captured, dtype=np.int64)
-        heads = window.arena[records[:, np.newaxis] + np.arange(16)].view(self._order + "u4")
-        seconds, fractions, first, second = heads.astype(np.int64).T
-        batch = FrameBatch(
-            arena=window.arena,
-            offsets=records + self._variant.record_header,
-            captured=sizes,
-            # Some writers claim more captured than there was on the wire.
-            wire=np.maximum(first, second) if self._swapped else np.maximum(sizes, second),
-            # A fraction of a second or more is carried by the addition.
-            times=seconds * _NANOSECONDS + fractions * self._variant.fraction,
-            linktypes=np.full(count, self.interfaces[0].linktype, dtype=np.int32),
-            interfaces=np.zeros(count, dtype=np.int32),
-            first_frame=self._frames + 1,
-            source=self._source,
-            positions=records - window.start + window.position,
+    def _take_records(self, window: Window) -> FrameBatch | None:
+        """Move the window's start past every whole record, as far as there are rows for them."""
+        count, window.start = walk_pcap(
+            window.arena, window.start, window.end, window.base, self._layout, self._columns
         )
+        if not count:
+            return None
+        batch = self._columns.batch(count, window.arena, self._frames + 1, self._source)
         self._frames += count
         return batch
+
+    def _next_size(self, window: Window) -> int:
+        """How many bytes the next record needs, or its header where that is cut."""
+        header = self._layout.header
+        if window.available < header:
+            return header
+        size, wire = struct.unpack_from(self._order + "II", window.buffer, window.start + 8)
+        if self._layout.swapped:
+            size = min(size, wire)
+        if size > MAX_CAPTURED:
+            raise DecodeError(f"captured length {size} is over the limit of {MAX_CAPTURED}")
+        return int(header + size)

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sensor.capture.batch import MAX_CAPTURED, FrameBatch, Interface
+from sensor.capture.records import (
+    BLOCK_FRAME,
+    DESCRIBED,
+    ENHANCED_PACKET,
+    MAX_BLOCK,
+    MAX_ROWS,
+    OBSOLETE_PACKET,
+    PACKET_HEADER,
+    SIMPLE_HEADER,
+    SIMPLE_PACKET,
+    empty_columns,
+    walk_pcapng,
+)
 from sensor.capture.window import Scan, Window
 from sensor.errors import DecodeError
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
-MAX_BLOCK = 16 << 20  # bytes; libpcap's first limit
 MAX_INTERFACES = 65_536  # of one section
 MAX_NAME = 256  # bytes kept of an interface's name
 
 _SECTION = 0x0A0D0D0A  # reads the same in both byte orders
-_INTERFACE, _OBSOLETE_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 1, 2, 3, 6
+_INTERFACE = 1
 _ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _SECTION_PROBE = 12  # bytes up to the end of the byte-order magic
 _SMALLEST = {  # total length of a block with nothing variable in it
     _SECTION: 28,
     _INTERFACE: 20,
-    _OBSOLETE_PACKET: 32,
-    _SIMPLE_PACKET: 16,
-    _ENHANCED_PACKET: 32,
+    OBSOLETE_PACKET: 32,
+    SIMPLE_PACKET: 16,
+    ENHANCED_PACKET: 32,
 }
-_BLOCK_FRAME = 12  # type, length, and the length again at the end
-_PACKET_HEADER = 28  # of both packet blocks with a time, up to the frame
-_SIMPLE_HEADER = 12
 
 _OPTION_END, _OPTION_NAME, _OPTION_RESOLUTION, _OPTION_OFFSET = 0, 2, 9, 14
 _OPTION_SIZES = {_OPTION_RESOLUTION: 1, _OPTION_OFFSET: 8}
@@ -52,6 +63,17 @@ class _Clock:
         time = ((high << 32) | low) * _NANOSECONDS // self._ticks + self._offset
         return time if _EARLIEST <= time <= _LATEST else (_LATEST if time > 0 else _EARLIEST)
 
+    def scale(self) -> tuple[int, int, int, int]:
+        """Multiplier, divisor, limit and offset of DESCRIBED; limit 0 where 64 bits do not do."""
+        common = math.gcd(_NANOSECONDS, self._ticks)
+        multiply, divide = _NANOSECONDS // common, self._ticks // common
+        room = _LATEST - max(self._offset, 0)  # for the time before the offset is added
+        if room < 0 or self._offset < _EARLIEST or multiply * divide >= 1 << 64:
+            return 1, 1, 0, 0
+        # The first number of ticks that is too much, rounded up.
+        limit = -(-(room + 1) * divide // multiply)
+        return multiply, divide, min(limit, (1 << 64) - 1), self._offset
+
 
 class _Section:
     """Byte order and interfaces of one section; a file may have several."""
@@ -63,6 +85,12 @@ class _Section:
         self._packet = struct.Struct(order + "5I")
         self.interfaces: list[Interface] = []
         self.clocks: list[_Clock] = []
+        self._described = np.empty(MAX_INTERFACES, dtype=DESCRIBED)
+
+    @property
+    def described(self) -> NDArray[np.void]:
+        """The interfaces as the compiled walk wants them."""
+        return self._described[: len(self.interfaces)]
 
     def check_version(self, buffer: bytearray, start: int) -> None:
         """Refuse a Section Header Block (section 4.1) of a version that may mean otherwise."""
@@ -76,7 +104,7 @@ class _Section:
         Sections 4.3 and appendix A.
         """
         number, high, low, captured, wire = self._packet.unpack_from(buffer, start + 8)
-        if kind == _OBSOLETE_PACKET:
+        if kind == OBSOLETE_PACKET:
             # Here a count of dropped packets shares the word: only 16 bits name the interface.
             (number,) = struct.unpack_from(self.order + "H", buffer, start + 8)
         self._check_described(number)
@@ -105,8 +133,10 @@ class _Section:
         name = options.get(_OPTION_NAME, b"")[:MAX_NAME].decode("utf-8", "replace")
         ticks = _ticks(options.get(_OPTION_RESOLUTION, b"\x06")[0])
         (offset,) = struct.unpack(self.order + "q", options.get(_OPTION_OFFSET, bytes(8)))
+        clock = _Clock(ticks, offset)
+        self._described[len(self.interfaces)] = (linktype, snaplen, *clock.scale())
         self.interfaces.append(Interface(name, linktype, snaplen))
-        self.clocks.append(_Clock(ticks, offset))
+        self.clocks.append(clock)
 
     def _options(self, body: bytes) -> Iterator[tuple[int, bytes]]:
         """Code and value of each option; the end may be marked or not (section 3.5)."""
@@ -134,18 +164,6 @@ def _ticks(resolution: int) -> int:
     return int(base**exponent)
 
 
-class _Rows:
-    """Packets found so far in a window, column by column."""
-
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.offsets: list[int] = []
-        self.captured: list[int] = []
-        self.wire: list[int] = []
-        self.times: list[int] = []
-        self.interfaces: list[int] = []
-
-
 class PcapngReader:
     """Turns the windows of one pcapng file into batches, in order.
 
@@ -159,6 +177,8 @@ class PcapngReader:
         self._frames = 0
         self._section: _Section | None = None
         self._last_time = 0
+        self._columns = empty_columns()
+        self._rows = 0  # filled of the columns
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
@@ -171,56 +191,73 @@ class PcapngReader:
 
     def scan(self, window: Window) -> Scan:
         """Take every whole block of the window, up to the next section."""
-        rows = _Rows()
-        needed, damage = 0, None
+        self._rows, needed, damage = 0, 0, None
         try:
-            needed = self._walk(window, rows)
+            needed = self._walk(window)
         except DecodeError as error:
             damage = error.reason
-        batch = self._batch(window, rows) if rows.starts else None
-        return Scan(batch, needed, damage)
+        return Scan(self._batch(window), needed, damage)
 
-    def _walk(self, window: Window, rows: _Rows) -> int:
+    def _walk(self, window: Window) -> int:
         """Move the window's start past each whole block; how much the next one needs."""
-        buffer, end = window.buffer, window.end
-        while end - window.start >= _BLOCK_FRAME:
+        buffer = window.buffer
+        while True:
+            self._take_packets(window)
             start, section = window.start, self._section
+            if window.available < BLOCK_FRAME or self._rows == MAX_ROWS:
+                return BLOCK_FRAME
             if section is None or buffer.startswith(MAGIC, start):
-                if rows.starts:
+                if self._rows:
                     return 0
                 section = _Section(_byte_order(buffer, start))
             kind, length = section.head.unpack_from(buffer, start)
             _check_length(kind, length)
-            if end - start < length:
+            if window.available < length:
                 return int(length)
             (trailer,) = section.word.unpack_from(buffer, start + length - 4)
             if trailer != length:
                 raise DecodeError(f"the block starts with length {length}, ends with {trailer}")
-            self._block(section, buffer, start, kind, length, rows)
+            self._block(section, window, kind, length)
             window.start = start + length
-        return _BLOCK_FRAME
 
-    def _block(
-        self, section: _Section, buffer: bytearray, start: int, kind: int, length: int, rows: _Rows
-    ) -> None:
-        if kind in (_ENHANCED_PACKET, _OBSOLETE_PACKET):
+    def _take_packets(self, window: Window) -> None:
+        """Take the run of ordinary packets at the window's start; there may be none."""
+        if self._section is not None:
+            self._rows, window.start, self._last_time = walk_pcapng(
+                window.arena,
+                window.start,
+                window.end,
+                window.base,
+                self._section.order == ">",
+                self._section.described,
+                self._columns,
+                self._rows,
+                self._last_time,
+            )
+
+    def _block(self, section: _Section, window: Window, kind: int, length: int) -> None:
+        """Take one block of any type, or say what is wrong with it."""
+        buffer, start = window.buffer, window.start
+        if kind in (ENHANCED_PACKET, OBSOLETE_PACKET):
             number, time, captured, wire = section.packet(buffer, start, kind)
-            header = _PACKET_HEADER
-        elif kind == _SIMPLE_PACKET:
+            header = PACKET_HEADER
+        elif kind == SIMPLE_PACKET:
             number, time = 0, self._last_time
             captured, wire = section.simple_packet(buffer, start)
-            header = _SIMPLE_HEADER
+            header = SIMPLE_HEADER
         else:
             self._other_block(section, buffer, start, kind, length)
             return
         _check_captured(captured, length - 4 - header)
-        self._last_time = time
-        rows.starts.append(start)
-        rows.offsets.append(start + header)
-        rows.captured.append(captured)
-        rows.wire.append(max(wire, captured))
-        rows.times.append(time)
-        rows.interfaces.append(number)
+        row, rows = self._rows, self._columns
+        rows.offsets[row] = start + header
+        rows.captured[row] = captured
+        rows.wire[row] = max(wire, captured)
+        rows.times[row] = self._last_time = time
+        rows.linktypes[row] = section.interfaces[number].linktype
+        rows.interfaces[row] = number
+        rows.positions[row] = window.position
+        self._rows += 1
 
     def _other_block(
         self, section: _Section, buffer: bytearray, start: int, kind: int, length: int
@@ -231,24 +268,12 @@ class PcapngReader:
             section.check_version(buffer, start)
             self._section = section
 
-    def _batch(self, window: Window, rows: _Rows) -> FrameBatch:
-        interfaces = np.array(rows.interfaces, dtype=np.int32)
-        linktypes = np.array([each.linktype for each in self.interfaces], dtype=np.int32)
-        starts = np.array(rows.starts, dtype=np.int64)
-        batch = FrameBatch(
-            arena=window.arena,
-            offsets=np.array(rows.offsets, dtype=np.int64),
-            captured=np.array(rows.captured, dtype=np.int64),
-            wire=np.array(rows.wire, dtype=np.int64),
-            times=np.array(rows.times, dtype=np.int64),
-            linktypes=linktypes[interfaces],
-            interfaces=interfaces,
-            first_frame=self._frames + 1,
-            source=self._source,
-            positions=starts + (window.position - window.start),
-        )
-        self._frames += len(batch)
-        return batch
+    def _batch(self, window: Window) -> FrameBatch | None:
+        if not self._rows:
+            return None
+        first_frame = self._frames + 1
+        self._frames += self._rows
+        return self._columns.batch(self._rows, window.arena, first_frame, self._source)
 
 
 def _byte_order(buffer: bytearray, start: int) -> str:
@@ -259,7 +284,7 @@ def _byte_order(buffer: bytearray, start: int) -> str:
 
 
 def _check_length(kind: int, length: int) -> None:
-    if length % 4 or length < _SMALLEST.get(kind, _BLOCK_FRAME):
+    if length % 4 or length < _SMALLEST.get(kind, BLOCK_FRAME):
         raise DecodeError(f"block of type {kind:#x} cannot have length {length}")
     if length > MAX_BLOCK:
         raise DecodeError(f"block length {length} is over the limit of {MAX_BLOCK}")

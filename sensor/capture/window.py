@@ -26,7 +26,7 @@ class Window:
 
     def __init__(self, stream: Stream, size: int) -> None:
         self._stream = stream
-        self._base = 0  # offset of the buffer's first byte in the stream
+        self.base = 0  # offset of the buffer's first byte in the stream
         self.start = 0
         self.end = 0
         self._allocate(max(size, MIN_ARENA))
@@ -42,7 +42,7 @@ class Window:
     @property
     def position(self) -> int:
         """Offset of ``start`` in the (unpacked) stream."""
-        return self._base + self.start
+        return self.base + self.start
 
     def fill(self, needed: int) -> bool:
         """Read until ``needed`` bytes are available; False where the stream ends before.
@@ -60,7 +60,7 @@ class Window:
 
     def _make_room(self, needed: int) -> None:
         rest = self.buffer[self.start : self.end]
-        self._base += self.start
+        self.base += self.start
         self.start, self.end = 0, len(rest)
         if needed > len(self.buffer):
             self._allocate(max(needed, 2 * len(self.buffer)))

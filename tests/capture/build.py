@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ BYTE_ORDER = 0x1A2B3C4D
 
 # Lengths of every remainder modulo 4, and none at all.
 FRAMES = [bytes([i]) * size for i, size in enumerate([60, 61, 0, 62, 63, 1, 128], start=1)]
+
+# Numbers at which length checks turn over.
+EDGES = [0, 1, 3, 4, 0x7F, 0x80, 0xFF, 0xFFFF, 0x40000, 0x40001, 0x7FFFFFFF, 0xFFFFFFFF]
 
 
 @dataclass(frozen=True)
@@ -162,3 +166,24 @@ def write(folder: Path, content: bytes, name: str = "made.pcap") -> Path:
     path = folder / name
     path.write_bytes(content)
     return path
+
+
+def damaged(content: bytes, dice: random.Random) -> bytes:
+    """One to four places changed, taken out or filled in."""
+    changed = bytearray(content)
+    for _ in range(dice.randint(1, 4)):
+        place = dice.randrange(len(changed))
+        match dice.randrange(4):
+            case 0:
+                changed[place] = dice.randrange(256)
+            case 1:
+                order = dice.choice(("little", "big"))
+                value = dice.choice(EDGES)
+                changed[place & ~3 : (place & ~3) + 4] = value.to_bytes(4, order)  # type: ignore[arg-type]
+            case 2:
+                del changed[place : place + dice.randint(1, 8)]
+            case _:
+                changed[place:place] = dice.randbytes(dice.randint(1, 8))
+        if not changed:
+            break
+    return bytes(changed)

@@ -13,6 +13,7 @@ from .build import (
     KUZNETZOV,
     NANOSECONDS,
     block,
+    damaged,
     enhanced,
     interface,
     obsolete,
@@ -44,8 +45,6 @@ SEEDS = {
     "pcapng-rich": RICH,
     "gzip": gzip.compress(pcap(), mtime=0),
 }
-# Numbers at which length checks turn over.
-EDGES = [0, 1, 3, 4, 0x7F, 0x80, 0xFF, 0xFFFF, 0x40000, 0x40001, 0x7FFFFFFF, 0xFFFFFFFF]
 
 
 def check(path: Path) -> None:
@@ -57,26 +56,6 @@ def check(path: Path) -> None:
     assert str(larger.error) == str(outcome.error)
     if outcome.error is not None:
         assert outcome.error.frame in (0, len(outcome.frames) + 1)
-
-
-def damaged(content: bytes, dice: random.Random) -> bytes:
-    changed = bytearray(content)
-    for _ in range(dice.randint(1, 4)):
-        place = dice.randrange(len(changed))
-        match dice.randrange(4):
-            case 0:
-                changed[place] = dice.randrange(256)
-            case 1:
-                order = dice.choice(("little", "big"))
-                value = dice.choice(EDGES)
-                changed[place & ~3 : (place & ~3) + 4] = value.to_bytes(4, order)  # type: ignore[arg-type]
-            case 2:
-                del changed[place : place + dice.randint(1, 8)]
-            case _:
-                changed[place:place] = dice.randbytes(dice.randint(1, 8))
-        if not changed:
-            break
-    return bytes(changed)
 
 
 @pytest.mark.parametrize("kind", SEEDS)

@@ -7,7 +7,8 @@ import pytest
 
 from sensor.capture.batch import MAX_CAPTURED, Interface
 from sensor.capture.files import CaptureFile
-from sensor.capture.pcapng import MAX_BLOCK, MAX_INTERFACES
+from sensor.capture.pcapng import MAX_INTERFACES
+from sensor.capture.records import MAX_BLOCK
 
 from .build import (
     FRAMES,
