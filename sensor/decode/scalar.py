@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensor.capture.batch import FrameBatch
 from sensor.decode import protocol41, teredo
+from sensor.decode.decoded import Decoded
 from sensor.decode.inner import (
     ICMPV6,
     IPV4_INSIDE,
@@ -27,7 +27,7 @@ from sensor.decode.settings import DecodeSettings
 from sensor.decode.trace import SILENCE, Trace
 from sensor.decode.verdict import Outer, Verdict
 from sensor.errors import DecodeError
-from sensor.schema.rows import STACK_LIMIT, Observation, Rows, pack
+from sensor.schema.rows import STACK_LIMIT, Observation, pack
 from sensor.schema.words import Anomaly, Confidence, Kind, Layer, Reason, Transport
 from sensor.wire import ipv4, ipv6, link, udp
 from sensor.wire import teredo as teredo_wire
@@ -49,14 +49,6 @@ class Frame:
     number: int = 1
     time: int = 0
     source: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """Rows of a batch, and for each frame of it what became of the frame (``Reason``)."""
-
-    rows: Rows
-    reasons: npt.NDArray[np.uint8]
 
 
 def decode_batch(batch: FrameBatch, settings: DecodeSettings) -> Decoded:

@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensor.capture.batch import FrameBatch, batch_of
+from sensor.data import resource
+from sensor.decode import inner, kernel, teredo
+from sensor.decode.kernel import Kernel
+from sensor.decode.scalar import decode_batch
+from sensor.decode.settings import DecodeSettings
+from sensor.schema.rows import OBSERVATION, STACK_LIMIT, TUNNEL_LIMIT
+from sensor.schema.words import Kind, Reason
+from sensor.wire import addresses, icmpv6, ipv4, ipv6, link, tcp, udp
+from sensor.wire import teredo as teredo_wire
+from sensor.wire.addresses import SixRdDomain, build_server_link_local, packed
+
+from .. import build
+from ..build import CLIENT, NATIVE, OTHER, RELAY, SERVER, TEREDO, V4A, V4B
+from ..hostile.corpus import Whole, generated
+from ..hostile.grown import grown
+from .twins import Twins, batch_from, capture_batches, same
+
+DEFAULTS = DecodeSettings()
+LINK_TYPES = (0, 1, 12, 14, 101, 113, 228, 229, 276, 2, 9999, -1)
+FRAMES = generated()
+
+
+def deep(count: int) -> bytes:
+    """A frame with ``count`` tunnels."""
+    packet = build.tcp6()
+    for _ in range(count - 1):
+        packet = build.six_in_six(packet)
+    return build.sixinfour_frame(packet)
+
+
+# twins
+
+
+def test_the_bundled_capture_gives_the_same_rows() -> None:
+    rows = sum(map(Twins(DEFAULTS).compare, capture_batches(resource("demo.pcap"))))
+    assert rows > 20
+
+
+def test_every_capture_gives_the_same_rows(captures: Path) -> None:
+    twins = Twins(DEFAULTS)
+    rows = 0
+    for path in sorted(captures.rglob("*.pcap")):
+        rows += sum(map(twins.compare, capture_batches(path)))
+    assert rows > 200
+
+
+def test_generated_frames_give_the_same_rows() -> None:
+    assert Twins(DEFAULTS).compare(batch_from(FRAMES)) > len(FRAMES)
+
+
+def test_grown_frames_give_the_same_rows(seed: int) -> None:
+    frames = grown(random.Random(seed), 2_000)
+    assert Twins(DEFAULTS).compare(batch_from(frames)) > 1_000
+
+
+def test_frames_of_every_link_type_give_the_same_rows() -> None:
+    twins = Twins(DEFAULTS)
+    for kind in LINK_TYPES:
+        frames = [Whole(frame.name, frame.data, kind) for frame in FRAMES]
+        frames += [Whole("bare", frame.data[14:], kind) for frame in FRAMES]
+        twins.compare(batch_from(frames))
+
+
+def test_address_families_of_every_system() -> None:
+    frames = []
+    for family, order in itertools.product((2, 10, 24, 28, 30, 3, 0x02000000), ("big", "little")):
+        head = family.to_bytes(4, order)  # type: ignore[arg-type]
+        frames += [Whole("", head + frame.data[14:], 0) for frame in FRAMES[:8]]
+    frames += [Whole("", bytes(size), 0) for size in range(6)]
+    assert Twins(DEFAULTS).compare(batch_from(frames)) > 20
+
+
+def test_numbers_at_their_ends() -> None:
+    frames = [FRAMES[0].data] * 4
+    batch = batch_of(frames, times=[-(2**63), 2**63 - 1, -1, 0], source=2**32 - 1)
+    batch.wire[:] = [2**32 - 1, 0, 1, len(frames[0])]
+    batch.first_frame = 2**40
+    assert Twins(DEFAULTS).compare(batch) == 4
+
+
+@pytest.mark.parametrize("layers", range(1, STACK_LIMIT + 1))
+def test_every_limit_of_layers(layers: int, seed: int) -> None:
+    frames = FRAMES + grown(random.Random(seed), 100)
+    assert Twins(DecodeSettings(layers=layers)).compare(batch_from(frames)) >= 0
+
+
+@pytest.mark.parametrize("tunnels", range(TUNNEL_LIMIT + 1))
+def test_every_limit_of_tunnels(tunnels: int, seed: int) -> None:
+    frames = FRAMES + grown(random.Random(seed), 100)
+    rows = Twins(DecodeSettings(tunnels=tunnels)).compare(batch_from(frames))
+    assert (rows > 0) == (tunnels > 0)
+
+
+DOMAINS = [
+    (0, 0), (0, 32), (1, 0), (16, 0), (28, 8), (32, 0), (32, 8), (33, 1), (48, 0), (56, 16),
+    (63, 31), (64, 0), (64, 32), (65, 2), (95, 0), (96, 0), (100, 4), (104, 8), (127, 31),
+    (128, 32),
+]  # fmt: skip
+
+
+def domain_of(length: int, mask: int, relays: tuple[bytes, ...] = ()) -> SixRdDomain:
+    value = int.from_bytes(packed("2a5c:1b2d:3e4f:5a6b:7c8d:9eaf:bdc1:d3e5"))
+    return SixRdDomain((value >> 128 - length << 128 - length).to_bytes(16), length, mask, relays)
+
+
+def frames_under(domain: SixRdDomain) -> list[bytes]:
+    """Between hosts of the domain and others, some of whose addresses differ in a bit."""
+    packets = []
+    for ip in (V4A, V4B, packed("203.0.113.9"), packed("0.0.0.1")):
+        ours = domain.delegate(ip)[0]
+        assert domain.embedded(ours, ip) == ip
+        flipped = bytes([ours[0] ^ 0x80]) + ours[1:-1] + bytes([ours[-1] ^ 1])
+        packets += [
+            build.tcp6(*ends) for ends in itertools.permutations((ours, NATIVE, flipped), 2)
+        ]
+    return [build.sixinfour_frame(packet) for packet in packets]
+
+
+@pytest.mark.parametrize(("length", "mask"), DOMAINS)
+@pytest.mark.parametrize("relays", [(), (V4A,)])
+def test_sixrd_domains_of_every_shape(length: int, mask: int, relays: tuple[bytes, ...]) -> None:
+    domain = domain_of(length, mask, relays)
+    settings = DecodeSettings(sixrd=(domain,))
+    batch = batch_of(frames_under(domain))
+    assert ((decode_batch(batch, settings).rows["kinds"] >> Kind.SIXRD) & 1).any()
+    assert Twins(settings).compare(batch) == len(batch)
+
+
+def test_several_domains_with_relays(seed: int) -> None:
+    domains = (
+        SixRdDomain(packed("2001:db8::"), 32, 0, (V4A, V4B)),
+        SixRdDomain(packed("2001:db8::"), 32, 8, (RELAY[0],)),
+        SixRdDomain(packed("2a00::"), 12, 16),
+    )
+    frames = grown(random.Random(seed), 1_000)
+    assert Twins(DecodeSettings(sixrd=domains)).compare(batch_from(frames)) > 500
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+def test_known_servers(count: int, seed: int) -> None:
+    """Addresses of both families, found wherever they stand among the others."""
+    dice = random.Random(seed)
+    others = [dice.randbytes(dice.choice((4, 16))) for _ in range(count - 1)]
+    frames = [
+        build.udp_frame(SERVER, CLIENT, build.bubble()),
+        build.udp_frame(CLIENT, SERVER, build.bubble()),
+        build.udp_frame(CLIENT, RELAY, build.bubble()),
+        build.ethernet(build.udp((NATIVE, 1), (OTHER, 2), build.bubble())),
+        build.ethernet(build.udp((OTHER, 1), (NATIVE, 2), build.bubble())),
+    ]
+    for server in (SERVER[0], NATIVE, SERVER[0].ljust(16, b"\0"), b""):
+        settings = DecodeSettings(known_servers=frozenset([server, *others]))
+        assert Twins(settings).compare(batch_of(frames)) == len(frames)
+
+
+# one frame after another
+
+
+def test_batches_may_end_anywhere(seed: int) -> None:
+    batch = batch_from(FRAMES + grown(random.Random(seed), 100))
+    whole = decode_batch(batch, DEFAULTS)
+    decoder = Kernel(DEFAULTS)
+    for cut in range(len(batch) + 1):
+        parts = [decoder.decode(batch.slice(0, cut))]
+        first = parts[0].rows.tobytes()
+        parts.append(decoder.decode(batch.slice(cut, len(batch))))
+        assert first + parts[1].rows.tobytes() == whole.rows.tobytes(), cut
+        reasons = b"".join(part.reasons.tobytes() for part in parts)
+        assert reasons == whole.reasons.tobytes(), cut
+
+
+def test_the_buffer_of_rows_is_used_again_and_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "_FIRST_ROWS", TUNNEL_LIMIT + 1)
+    twins = Twins(DEFAULTS)
+    assert twins.compare(batch_of([deep(TUNNEL_LIMIT)] * 300)) == 300 * TUNNEL_LIMIT
+    large = twins.kernel.decode(batch_of([deep(TUNNEL_LIMIT)] * 300)).rows
+    assert large.base is not None
+    assert large.base.size <= 300 * TUNNEL_LIMIT + 1
+    # Nothing of the rows that stood there before is left.
+    assert twins.compare(batch_from(FRAMES)) > 0
+    assert np.shares_memory(large, twins.kernel.decode(batch_from(FRAMES)).rows)
+
+
+@pytest.mark.parametrize("size", range(TUNNEL_LIMIT + 1, 40))
+def test_a_full_buffer_is_left_between_frames(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(kernel, "_FIRST_ROWS", size)
+    frames = [deep(1 + i % TUNNEL_LIMIT) for i in range(64)]
+    assert Twins(DEFAULTS).compare(batch_of(frames)) == 64 * 9 // 2
+
+
+def test_an_empty_batch_has_no_rows() -> None:
+    decoded = Kernel(DEFAULTS).decode(batch_of([]))
+    assert decoded.rows.dtype == OBSERVATION
+    assert len(decoded.rows) == len(decoded.reasons) == 0
+
+
+# what a batch may look like
+
+
+def odd_batches() -> list[FrameBatch]:
+    """The same frame behind arenas and columns of every kind that a batch may have."""
+    tiny = batch_of([b"\x45"], 101)
+    frozen = batch_from(FRAMES)
+    frozen.arena.flags.writeable = False
+    frozen.wire.flags.writeable = False
+    spread = batch_from(FRAMES)
+    spread.arena = np.repeat(spread.arena, 2)[::2]
+    pairs = np.repeat(spread.captured, 2)
+    spread.captured = pairs[::2]
+    return [batch_of([]), batch_of([b""]), tiny, frozen, spread, batch_from(FRAMES).slice(3, 9)]
+
+
+def test_arenas_and_columns_of_any_kind_take_one_compiled_function() -> None:
+    twins = Twins(DEFAULTS)
+    rows = [twins.compare(batch) for batch in odd_batches()]
+    assert rows[:3] == [0, 0, 0]
+    assert rows[3] == rows[4] > 0
+    assert len(getattr(kernel._decode, "signatures", [0])) == 1
+
+
+def test_a_frame_at_the_arenas_end_reads_nothing_behind_it() -> None:
+    """The octets behind a frame belong to another, or to nobody."""
+    twins = Twins(DEFAULTS)
+    for frame in FRAMES:
+        for size in range(max(len(frame.data) - 24, 0), len(frame.data)):
+            alone = batch_of([frame.data[:size]], frame.link_type)
+            followed = batch_of([frame.data[:size], frame.data[size:]], frame.link_type)
+            expected = decode_batch(alone, DEFAULTS)
+            assert same(expected, twins.kernel.decode(alone))
+            assert same(expected, twins.kernel.decode(followed.slice(0, 1)))
+
+
+# hostile shapes
+
+
+def long_chains() -> list[bytes]:
+    """Packets of 64 KiB made of the smallest extension headers, alone and as deep as they go."""
+    headers = b"".join([bytes([60, 0]) + bytes(6)] * 8_185)
+    longest = ipv6.build(TEREDO, NATIVE, 60, headers)
+    allowed = bytes([60, 0, *bytes(6)]) * 63 + bytes([41, 0, *bytes(6)])
+    nested = build.tcp6(payload=bytes(50_000))
+    for _ in range(20):
+        if len(nested) + len(allowed) + 40 > 65_000:
+            break
+        nested = ipv6.build(NATIVE, OTHER, 60, allowed + nested)
+    options = icmpv6.Option(3, bytes(6)).build() * 8_000
+    source = build_server_link_local(SERVER[0])
+    advertisement = icmpv6.build(source, OTHER, 134, 0, bytes(12) + options)
+    flood = ipv6.build(source, OTHER, 58, advertisement)
+    trailers = build.bubble() + b"\1\0" * 32_000
+    return [
+        build.sixinfour_frame(longest[:65_500]),
+        build.udp_frame(CLIENT, RELAY, longest[:65_500]),
+        build.sixinfour_frame(nested),
+        build.udp_frame(CLIENT, RELAY, flood),
+        build.udp_frame(CLIENT, RELAY, trailers),
+        build.udp_frame(CLIENT, RELAY, build.origin() * 8_000),
+        build.ethernet(b"\x45", tuple(range(4_000))),
+    ]
+
+
+def test_floods_of_headers_stop_at_the_same_limits() -> None:
+    decoded = Kernel(DEFAULTS).decode(batch_of(long_chains()))
+    assert Reason.TOO_MANY_LAYERS in decoded.reasons.tolist()
+    assert decoded.rows["anomalies"].any()
+    assert Twins(DEFAULTS).compare(batch_of(long_chains())) >= 4
+
+
+# numbers of sensor.wire
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (kernel.LINK_NULL, link.LINKTYPE_NULL),
+        (kernel.LINK_ETHERNET, link.LINKTYPE_ETHERNET),
+        (kernel.LINK_RAW_BSD, link.LINKTYPE_RAW_BSD),
+        (kernel.LINK_RAW_OPENBSD, link.LINKTYPE_RAW_OPENBSD),
+        (kernel.LINK_RAW, link.LINKTYPE_RAW),
+        (kernel.LINK_SLL, link.LINKTYPE_LINUX_SLL),
+        (kernel.LINK_IPV4, link.LINKTYPE_IPV4),
+        (kernel.LINK_IPV6, link.LINKTYPE_IPV6),
+        (kernel.LINK_SLL2, link.LINKTYPE_LINUX_SLL2),
+        (kernel.ETHERTYPE_IPV4, link.ETHERTYPE_IPV4),
+        (kernel.ETHERTYPE_IPV6, link.ETHERTYPE_IPV6),
+        (kernel.ETHERTYPE_VLAN, link.ETHERTYPE_VLAN),
+        (kernel.ETHERTYPE_PROVIDER_VLAN, link.ETHERTYPE_PROVIDER_VLAN),
+        (kernel.ETHERTYPE_STACKED_VLAN, link.ETHERTYPE_STACKED_VLAN),
+        (kernel.MAX_TAGS, link.MAX_TAGS),
+        (kernel.IPV4_INSIDE, inner.IPV4_INSIDE),
+        (kernel.IPV6_INSIDE, inner.IPV6_INSIDE),
+        (kernel.TCP, tcp.PROTOCOL),
+        (kernel.UDP, udp.PROTOCOL),
+        (kernel.ICMPV6, icmpv6.PROTOCOL),
+        (kernel.IPV4_LENGTH, ipv4.MIN_HEADER_LENGTH),
+        (kernel.IPV6_LENGTH, ipv6.HEADER_LENGTH),
+        (kernel.TCP_LENGTH, tcp.MIN_HEADER_LENGTH),
+        (kernel.UDP_LENGTH, udp.HEADER_LENGTH),
+        (kernel.HOP_BY_HOP, ipv6.HOP_BY_HOP),
+        (kernel.ROUTING, ipv6.ROUTING),
+        (kernel.FRAGMENT, ipv6.FRAGMENT),
+        (kernel.AUTHENTICATION, ipv6.AUTHENTICATION),
+        (kernel.NO_NEXT_HEADER, ipv6.NO_NEXT_HEADER),
+        (kernel.DESTINATION_OPTIONS, ipv6.DESTINATION),
+        (kernel.MOBILITY, ipv6.MOBILITY),
+        (kernel.HIP, ipv6.HIP),
+        (kernel.SHIM6, ipv6.SHIM6),
+        (kernel.MAX_EXTENSION_HEADERS, ipv6.MAX_EXTENSION_HEADERS),
+        (kernel.ECHO_REQUEST, icmpv6.ECHO_REQUEST),
+        (kernel.ECHO_REPLY, icmpv6.ECHO_REPLY),
+        (kernel.ROUTER_SOLICITATION, icmpv6.ROUTER_SOLICITATION),
+        (kernel.ROUTER_ADVERTISEMENT, icmpv6.ROUTER_ADVERTISEMENT),
+        (kernel.REDIRECT, icmpv6.REDIRECT),
+        (kernel.OPTION_PREFIX, icmpv6.OPTION_PREFIX_INFORMATION),
+        (kernel.MAX_OPTIONS, icmpv6.MAX_OPTIONS),
+        (kernel.MAX_INDICATORS, teredo_wire.MAX_INDICATORS),
+        (kernel.ORIGIN_LENGTH, len(build.origin())),
+        (kernel.AUTHENTICATION_LENGTH, len(build.authentication())),
+        (kernel.MAX_TRAILERS, teredo_wire.MAX_TRAILERS),
+        (kernel.STUN_COOKIE, int.from_bytes(teredo.STUN_COOKIE)),
+        (kernel.GENEVE_PORT, teredo.GENEVE_PORT),
+        (kernel.TEREDO_PREFIX, int.from_bytes(addresses.TEREDO_PREFIX)),
+        (kernel.LEGACY_TEREDO_PREFIX, int.from_bytes(addresses.LEGACY_TEREDO_PREFIX)),
+        (kernel.FORBIDDEN_FLAGS, teredo._FORBIDDEN_FLAGS),
+        (kernel.SIXTOFOUR_PREFIX, int.from_bytes(addresses.SIXTOFOUR_PREFIX)),
+        (kernel.ISATAP_PRIVATE, int.from_bytes(addresses.ISATAP_PRIVATE)),
+        (kernel.ISATAP_UNIVERSAL, int.from_bytes(addresses.ISATAP_UNIVERSAL)),
+        (int(kernel.LINK_LOCAL), int.from_bytes(addresses.LINK_LOCAL_PREFIX)),
+        (int(kernel.ALL_ROUTERS_HIGH), int.from_bytes(addresses.ALL_ROUTERS[:8])),
+        (int(kernel.ALL_ROUTERS_LOW), int.from_bytes(addresses.ALL_ROUTERS[8:])),
+    ],
+)
+def test_a_number_is_that_of_the_codecs(ours: int, theirs: int) -> None:
+    assert ours == theirs
+
+
+def edges() -> list[bytes]:
+    """First and last addresses of every network that is told apart, and their neighbours."""
+    networks = addresses._PRIVATE + addresses._BOGONS
+    ends = {end for first, mask in networks for end in (first, first | ~mask & 0xFFFFFFFF)}
+    values = {end + step for end in ends for step in (-1, 0, 1)}
+    return [value.to_bytes(4) for value in values if 0 <= value < 1 << 32]
+
+
+@pytest.mark.parametrize("ip", edges(), ids=lambda ip: str(ipaddress.IPv4Address(ip)))
+def test_networks_end_where_they_end_for_the_codecs(ip: bytes) -> None:
+    number = np.int64(int.from_bytes(ip))
+    assert bool(kernel._is_bogon(number)) == addresses.is_bogon(ip)
+    assert bool(kernel._is_private(number)) == addresses.is_private(ip)
+
+
+def test_the_kernel_loads_no_codec() -> None:
+    """Their classes take longer to make than the compiled code to load."""
+    program = "import sys, sensor.decode.kernel; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    ours = {name for name in done.stdout.split() if name.startswith("sensor.")}
+    assert "sensor.decode.kernel" in ours
+    assert {name for name in ours if name.startswith("sensor.wire")} == set()
+    assert "sensor.decode.scalar" not in ours
+
+
+def test_a_row_has_the_same_octets_under_both_layouts() -> None:
+    assert kernel.ROW.itemsize == OBSERVATION.itemsize
+    assert kernel.ROW.fields is not None
+    assert OBSERVATION.fields is not None
+    rows = np.zeros(1, dtype=OBSERVATION)
+    rows["inner_source"][0] = range(1, 17)
+    rows["origin_ip"][0] = range(1, 5)
+    view = rows.view(kernel.ROW)
+    assert int(view["inner_source_1"][0]).to_bytes(8, "little") == bytes(range(9, 17))
+    assert int(view["origin_ip_0"][0]).to_bytes(4, "little") == bytes(range(1, 5))
+    fields = kernel.ROW.fields.items()
+    covered = sum(field[0].itemsize for name, field in fields if name != "octets")
+    assert covered == OBSERVATION.itemsize

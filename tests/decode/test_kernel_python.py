@@ -1,0 +1,122 @@
+"""The kernel's source, run as plain Python: what is compiled means what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+import sensor.jit
+from sensor.capture.batch import FrameBatch, batch_of
+from sensor.decode import kernel
+from sensor.decode.kernel import Kernel
+from sensor.decode.settings import DecodeSettings
+from sensor.schema.rows import TUNNEL_LIMIT
+from sensor.wire.addresses import SixRdDomain, packed
+
+from .. import build
+from ..hostile.corpus import Whole, generated
+from ..hostile.grown import grown
+from ..hostile.test_kernel import packets
+from ..hostile.test_mutation import Mutator, batch_from
+from .test_kernel import deep, domain_of, frames_under
+from .twins import Twins, cuts
+from .twins import batch_from as whole_batch
+
+SETTINGS = DecodeSettings(
+    sixrd=(
+        SixRdDomain(packed("2001:db8::"), 32, 8, (build.V4A,)),
+        SixRdDomain(packed("2a00::"), 96, 0),
+    ),
+    known_servers=frozenset({build.SERVER[0], build.RELAY[0], build.NATIVE}),
+)
+MUTATED = 500
+
+
+def batches(seed: int) -> list[FrameBatch]:
+    """All frames that tests build, and some hundred damaged ones."""
+    dice = random.Random(seed)
+    frames = generated() + packets() + grown(dice, MUTATED)
+    mutator = Mutator(frames, dice)
+    damaged = [mutator.draw() for _ in range(MUTATED)]
+    found = [whole_batch(frames), batch_from(damaged, dice)]
+    # One of each link type, an unknown one, and both indicators.
+    cut = list({frame.link_type: frame for frame in generated()}.values())
+    cut += [Whole("raw", b"\x60", 101), Whole("unknown", b"\x60", 9999)]
+    cut += [frame for frame in generated() if frame.name in ("exchange 1", "odd 0")]
+    return found + list(map(cuts, cut))
+
+
+def compare_uncompiled(seed: int) -> None:
+    """What the test below runs in a process in which nothing is compiled."""
+    assert numba.config.DISABLE_JIT
+    assert not hasattr(kernel._decode, "py_func")
+    twins = Twins(SETTINGS)
+    print(sum(map(twins.compare, batches(seed))))
+
+
+def test_a_process_that_compiles_nothing_gives_the_same_rows(project_root: Path, seed: int) -> None:
+    program = f"from {__name__} import compare_uncompiled; compare_uncompiled({seed})"
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", program],
+        cwd=project_root,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > MUTATED
+
+
+@pytest.fixture(scope="module")
+def uncompiled() -> type[Kernel]:
+    """The kernel's module once more, as plain Python, where its coverage can be measured."""
+    spec = importlib.util.spec_from_file_location("uncompiled_kernel", kernel.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sensor.jit, "compiled", lambda function: function)
+        spec.loader.exec_module(module)
+    found: type[Kernel] = module.Kernel
+    return found
+
+
+def test_plain_python_gives_the_same_rows(uncompiled: type[Kernel], seed: int) -> None:
+    twins = Twins(SETTINGS, uncompiled)
+    assert sum(map(twins.compare, batches(seed + 1))) > MUTATED
+
+
+def test_plain_python_keeps_the_limits(uncompiled: type[Kernel]) -> None:
+    rows = [
+        Twins(DecodeSettings(layers=layers, tunnels=2), uncompiled).compare(
+            whole_batch(generated())
+        )
+        for layers in range(8)
+    ]
+    assert rows[0] == 0 < rows[-1]
+
+
+@pytest.mark.parametrize(("length", "mask"), [(0, 32), (64, 0), (96, 0)])
+def test_plain_python_computes_with_domains(
+    uncompiled: type[Kernel], length: int, mask: int
+) -> None:
+    domain = domain_of(length, mask)
+    batch = batch_of(frames_under(domain))
+    twins = Twins(DecodeSettings(sixrd=(domain,)), uncompiled)
+    assert twins.compare(batch) == len(batch)
+
+
+def test_plain_python_keeps_to_a_full_buffer(
+    uncompiled: type[Kernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(uncompiled.__init__.__globals__, "_FIRST_ROWS", TUNNEL_LIMIT + 1)
+    batch = batch_of([deep(TUNNEL_LIMIT)] * 5)
+    assert Twins(SETTINGS, uncompiled).compare(batch) == 5 * TUNNEL_LIMIT
