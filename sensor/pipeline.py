@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from sensor.capture.batch import FrameBatch
 from sensor.capture.files import CaptureFile, first_time
-from sensor.decode.scalar import decode_batch
+from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import CaptureError
 from sensor.schema.records import Change, Scope, SensorRecord, TunnelRecord
-from sensor.schema.rows import Observation, unpack
-from sensor.schema.words import Kind, Reason, Vantage
+from sensor.schema.rows import Rows
+from sensor.schema.words import Confidence, Evidence, Kind, Reason, Vantage
+from sensor.track.interface import TableLike
 from sensor.track.settings import TrackSettings
-from sensor.track.table import Table, accepted
+from sensor.track.table import Table
 from sensor.track.tracker import Tracker
 
 STDIN = "-"
@@ -47,75 +48,6 @@ class Selection:
     keep: Callable[[bytes, int, int], bool] | None = None
 
 
-# One frame at a time, for `sensor decode`
-
-
-@dataclass(frozen=True, slots=True)
-class ReadFrame:
-    """One frame with what the decoder and the table say of it."""
-
-    capture: str
-    number: int
-    time: int
-    link_type: int
-    wire_length: int
-    data: bytes
-    reason: Reason
-    rows: list[Observation]
-
-
-def read_frames(
-    paths: Sequence[str],
-    decode: DecodeSettings,
-    track: TrackSettings,
-    damages: list[CaptureError],
-) -> Iterator[ReadFrame]:
-    """Every frame of every capture, in file order; damage ends a file and is noted."""
-    for source, path in enumerate(paths):
-        try:
-            with CaptureFile(path, source) as capture:
-                yield from _frames_of(capture, decode, Table(track))
-        except CaptureError as error:
-            damages.append(error)
-
-
-def _frames_of(capture: CaptureFile, settings: DecodeSettings, table: Table) -> Iterator[ReadFrame]:
-    for batch in capture.batches():
-        decoded = decode_batch(batch, settings)
-        rows = unpack(decoded.rows)
-        index = 0
-        while index < len(rows):
-            index, _ = table.update(rows, index)
-        of_frame: dict[int, list[Observation]] = {}
-        for row in rows:
-            of_frame.setdefault(row.frame, []).append(row)
-        for i in range(len(batch)):
-            number = batch.first_frame + i
-            found = of_frame.get(number, [])
-            yield ReadFrame(
-                capture=capture.path,
-                number=number,
-                time=int(batch.times[i]),
-                link_type=int(batch.linktypes[i]),
-                wire_length=int(batch.wire[i]),
-                data=batch.frame(i),
-                reason=final_reason(Reason(int(decoded.reasons[i])), found),
-                rows=[row for row in found if accepted(row)],
-            )
-
-
-def final_reason(reason: Reason, rows: Sequence[Observation]) -> Reason:
-    """What became of a frame once the table has seen its rows."""
-    if not rows:
-        return reason
-    if rows[0].copy_of:
-        return Reason.COPY
-    return Reason.TUNNELLED if accepted(rows[0]) else Reason.WEAK
-
-
-# A whole observation, for `sensor replay`
-
-
 @dataclass(slots=True)
 class Ledger:
     """Counts every frame once: read = tunnelled + copies + other + unreadable."""
@@ -125,8 +57,19 @@ class Ledger:
     first: int | None = None
     last: int | None = None
 
-    def see(self, batch: FrameBatch) -> None:
-        """The span of packet time."""
+    def see(self, batch: FrameBatch, reasons: NDArray[np.uint8], rows: Rows) -> None:
+        """One run of frames and what the decoder said of each.
+
+        ``rows`` are the outermost ones of those frames that have any, as the table marked them.
+        """
+        if len(rows):
+            verdicts = _verdicts(rows)
+            reasons = reasons.copy()
+            reasons[rows["frame"].astype(np.int64) - batch.first_frame] = verdicts
+            for number, count in _counted(rows["kind"][verdicts == Reason.TUNNELLED]):
+                self.kinds[Kind(number)] += count
+        for number, count in _counted(reasons):
+            self.reasons[Reason(number)] += count
         first, last = int(batch.times.min()), int(batch.times.max())
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
@@ -139,7 +82,7 @@ class Ledger:
     def unreadable(self) -> int:
         return sum(count for reason, count in self.reasons.items() if reason.unreadable)
 
-    def record(self, table: Table, seconds: float, scope: Scope) -> SensorRecord:
+    def record(self, table: TableLike, seconds: float, scope: Scope) -> SensorRecord:
         tunnelled, copies = self.reasons[Reason.TUNNELLED], self.reasons[Reason.COPY]
         return SensorRecord(
             read=self.read,
@@ -168,7 +111,8 @@ class Replay:
 
     Iterate over ``changes()``; afterwards ``damages``, ``ledger`` and ``limits_hit`` are whole.
     ``on_batch`` is called after each run of frames, for a progress display of ``bytes_read``;
-    ``stop()`` ends after the current one.
+    ``stop()`` ends after the current one. Without ``story`` there are no changes but the last
+    of each tunnel, and those of exposures.
     """
 
     def __init__(
@@ -178,24 +122,22 @@ class Replay:
         track: TrackSettings,
         selection: Selection = Selection(),
         service_name: Callable[[int, int], str | None] = lambda transport, port: None,
+        story: bool = True,
     ) -> None:
         self.sources = sources
         self.damages: list[CaptureError] = []
         self.ledger = Ledger()
         self.stopped = False
         self.on_batch: Callable[[], None] = lambda: None
-        self._decode = decode
+        self._kernel = Kernel(decode)
         self._selection = selection
         self._open: dict[int, CaptureFile] = {}
         self._finished_bytes = 0
         self._scopes: set[Scope] = set()
         self._foreign: set[int] = set()  # captures of a link type that cannot be read
-        self._tracker = Tracker(
-            track,
-            tuple(source.path for source in sources),
-            tuple(source.vantage for source in sources),
-            service_name,
-        )
+        table = Table(track, tuple(source.vantage for source in sources))
+        paths = tuple(source.path for source in sources)
+        self._tracker = Tracker(track, table, paths, service_name, story)
 
     @property
     def limits_hit(self) -> Counter[str]:
@@ -234,20 +176,12 @@ class Replay:
 
     def _take(self, batch: FrameBatch) -> None:
         """Decode, track and count one run of frames of one capture."""
-        decoded = decode_batch(batch, self._decode)
-        rows = unpack(decoded.rows)
+        decoded = self._kernel.decode(batch)
+        rows = decoded.rows
         self._tracker.update(rows, lambda row: batch.frame(row.frame - batch.first_frame))
-        self.ledger.see(batch)
         self._note_link_type(batch, decoded.reasons == Reason.UNKNOWN_LINK_TYPE)
-        reasons = Counter(decoded.reasons.tolist())
-        for frame_rows in _by_frame(rows):
-            before = int(decoded.reasons[frame_rows[0].frame - batch.first_frame])
-            reasons[before] -= 1
-            final = final_reason(Reason(before), frame_rows)
-            reasons[final] += 1
-            if final is Reason.TUNNELLED:
-                self.ledger.kinds[Kind(frame_rows[0].kind)] += 1
-        self.ledger.reasons += Counter({Reason(key): n for key, n in reasons.items()})
+        nested = rows["depth"].any()
+        self.ledger.see(batch, decoded.reasons, rows[rows["depth"] == 0] if nested else rows)
 
     def _note_link_type(self, batch: FrameBatch, unknown: NDArray[np.bool_]) -> None:
         """A link type that cannot be read is damage, noted once for a capture."""
@@ -347,13 +281,17 @@ class _Run:
         if limit is not None:
             later = np.flatnonzero(times > limit)
             stop = max(1, int(later[0])) if len(later) else stop
-        part = self._batch.slice(self._at, self._at + stop)
+        whole = stop == len(self._batch)
+        part = self._batch if whole else self._batch.slice(self._at, self._at + stop)
         self._at += stop
         return part
 
 
 def _kept(batch: FrameBatch, selection: Selection) -> Iterator[FrameBatch]:
     """Runs of neighbouring frames that the selection keeps."""
+    if selection.start is None and selection.end is None and selection.keep is None:
+        yield batch
+        return
     keep = np.ones(len(batch), dtype=np.bool_)
     if selection.start is not None:
         keep &= batch.times >= selection.start
@@ -368,12 +306,15 @@ def _kept(batch: FrameBatch, selection: Selection) -> Iterator[FrameBatch]:
         yield batch.slice(start, stop)
 
 
-def _by_frame(rows: Sequence[Observation]) -> Iterator[list[Observation]]:
-    group: list[Observation] = []
-    for row in rows:
-        if row.depth == 0 and group:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group
+def _counted(values: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+    """Each value that occurs, and how often."""
+    counts = np.bincount(values).tolist()
+    return ((number, count) for number, count in enumerate(counts) if count)
+
+
+def _verdicts(rows: Rows) -> NDArray[np.uint8]:
+    """What became of frames once the table has seen their rows, of which these are the first."""
+    learned = rows["reasons"] & Evidence.LEARNED_FLOW != 0
+    accepted = (rows["confidence"] > Confidence.WEAK) | learned
+    reasons = np.where(accepted, Reason.TUNNELLED, Reason.WEAK)
+    return np.where(rows["copy_of"] != 0, Reason.COPY, reasons).astype(np.uint8)

@@ -19,8 +19,8 @@ from sensor.errors import CaptureError, ConfigError, OutputError
 if TYPE_CHECKING:
     from sensor.cli.progress import Progress
     from sensor.config import Settings
+    from sensor.frames import ReadFrame
     from sensor.inspect.crosscheck import Comparison
-    from sensor.pipeline import ReadFrame
 
 _PACKED = (".gz", ".zst")
 _RECORD_HEADER = 16  # of a pcap, in octets: what a frame takes in its file besides its own
@@ -107,7 +107,7 @@ class _Run:
             self._progress = Progress(["-" if p.endswith(_PACKED) else p for p in self.captures])
 
     def frames(self, captures: Sequence[str]) -> Iterator[ReadFrame]:
-        from sensor.pipeline import read_frames
+        from sensor.frames import read_frames
 
         settings = self.settings
         frames = read_frames(captures, settings.decode, settings.track, self.damages)

@@ -182,7 +182,8 @@ def _observe(
     from sensor.emit.summary import Summary
     from sensor.pipeline import Replay
 
-    replay = Replay(sources, settings.decode, settings.track, selection, service_name)
+    story = outputs.ndjson or outputs.store is not None  # the report shows how things ended
+    replay = Replay(sources, settings.decode, settings.track, selection, service_name, story)
     summary = Summary()
     paths = [source.path for source in sources]
     with interruptible(replay.stop, paths), _progress(replay, sources, outputs):

@@ -52,6 +52,14 @@ _LIMIT_KEYS = {
     "flows": "learned_flows",
     "promotions": "promotions_per_minute",
 }
+# What is lost at a limit that no setting can raise.
+_LOST = {
+    "notices": "some setup packets, errors and trailers were not read",
+    "tests": "the oldest connectivity tests were forgotten",
+    "remotes": "not every address that reached a service was counted",
+    "hosts": "scans of hosts tried long ago were forgotten",
+    "sightings": "copies of packets may have been counted as packets",
+}
 _HEADING = "bold"
 _QUIET = "dim"
 
@@ -125,8 +133,8 @@ def _ledger(sensor: SensorRecord, limits: dict[str, int]) -> Iterator[Line]:
         unanswered = _number(sensor.unpromoted, "tunnel candidate")
         yield [(f"  {unanswered} beyond the budget of unanswered ones, not listed below", "")]
     for name, count in sorted(limits.items()):
-        key = f"limits.{_LIMIT_KEYS.get(name, name)}"
-        yield [(f"  limit on {name} reached {count} times: see {key} in the settings", "")]
+        hint = _LOST.get(name) or f"see limits.{_LIMIT_KEYS.get(name, name)} in the settings"
+        yield [("  ", ""), (f"limit on {name} reached {_number(count, 'time')}: {hint}", "")]
 
 
 def _seen(scope: Scope) -> str:

@@ -182,17 +182,11 @@ def unpack(rows: Rows) -> list[Observation]:
     return [Observation._make(row) for row in rows.view(_AS_BYTES).tolist()]
 
 
+def observation(rows: Rows, i: int) -> Observation:
+    """One row as a Python value."""
+    return unpack(rows[i : i + 1])[0]
+
+
 def pack(observations: Iterable[Observation]) -> Rows:
     """Python values as rows."""
     return np.array([tuple(row) for row in observations], dtype=_AS_BYTES).view(OBSERVATION)
-
-
-class Event(NamedTuple):
-    """One event of the table; ``row`` counts in the rows handed to that update, -1: none."""
-
-    type: int
-    row: int
-    tunnel: int  # slot
-    conversation: int  # slot, -1: none
-    time: int
-    value: int  # what the type says: a peer's slot, anomaly bits, the absorbed tunnel's slot

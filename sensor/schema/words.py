@@ -6,6 +6,7 @@ rows written by the compiled kernel and by its scalar twin are compared bit for 
 
 from __future__ import annotations
 
+import functools
 from enum import IntEnum, IntFlag
 
 
@@ -117,7 +118,13 @@ class _Words(IntFlag):
 
     @property
     def words(self) -> list[str]:
-        return [bit.name.lower().replace("_", "-") for bit in self if bit.name]
+        return list(_bit_texts(type(self), int(self)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _bit_texts(words: type[_Words], mask: int) -> tuple[str, ...]:
+    """Taking a mask apart is slow, and few different ones occur."""
+    return tuple(bit.name.lower().replace("_", "-") for bit in words(mask) if bit.name)
 
 
 class Evidence(_Words):
@@ -356,8 +363,9 @@ class EventType(IntEnum):
     END = 13  # the tunnel has been silent for longer than it may live
     COMPLETED = 14  # the one who opened confirmed the answer: the handshake is whole
     UNREACHABLE = 15  # an ICMPv6 error from inside that may refuse an opening
-    CLOSED = 16  # a conversation ended or was silent for too long
+    CLOSED = 16  # conversations that ended must be taken before another frame
     KINDS = 17  # a packet fits a kind that none before did
+    DROPPED = 18  # an exposure that nobody answered gave way to a newer one
 
 
 class ConnectionState(IntEnum):

@@ -7,15 +7,17 @@ packet seen was the responder's.
 from __future__ import annotations
 
 from sensor.schema.rows import Observation
-from sensor.schema.words import ConnectionState
+from sensor.schema.words import EventType
+from sensor.track.layout import SYNS_KEPT, ConversationState
 from sensor.track.settings import TrackLimits
+from sensor.track.sketch import signed
 from sensor.wire.tcp import ACK, FIN, RST, SYN
 
 TCP = 6
 UDP = 17
 ICMPV6 = 58
 
-SYNS_KEPT = 4
+_UNKNOWN = 2  # ``from_outside`` where nobody knows
 
 
 class Side:
@@ -32,15 +34,18 @@ class Side:
 
 
 class Conversation:
-    """Slotted state of one conversation; ``originator`` and ``responder`` are (ip, port)."""
+    """Slotted state of one conversation; ``originator`` and ``responder`` are (ip, port).
+
+    Its serial is its place too, as that of a tunnel and of an exposure is.
+    """
 
     __slots__ = (
         "answered",
         "completed",
+        "exposure",
         "first",
         "from_outside",
         "history",
-        "icmp",
         "key",
         "last",
         "originator",
@@ -48,22 +53,24 @@ class Conversation:
         "received",
         "responder",
         "sent",
+        "serial",
         "syns",
         "transport",
         "tunnel",
     )
 
     def __init__(
-        self, row: Observation, tunnel: int, key: bytes, from_outside: bool | None
+        self, serial: int, row: Observation, tunnel: int, key: bytes, from_outside: bool | None
     ) -> None:
-        self.tunnel = tunnel
+        self.serial = serial
+        self.tunnel = tunnel  # serial of the tunnel that it runs in
         self.key = key
         self.transport = row.inner_transport
-        self.icmp = (row.icmp_type, row.icmp_code)
         self.originator = (row.inner_source, row.inner_source_port)
         self.responder = (row.inner_destination, row.inner_destination_port)
         self.from_outside = from_outside  # the originator is outside; None: nobody knows
-        self.outer = row
+        self.outer = row  # the first packet seen
+        self.exposure = -1  # serial of the service that it met
         self.first = self.last = row.time
         self.sent = Side()
         self.received = Side()
@@ -78,6 +85,20 @@ class Conversation:
         if self.from_outside is not None:
             self.from_outside = not self.from_outside
         self.history = "^"
+
+    @property
+    def flipped(self) -> bool:
+        return self.history.startswith("^")
+
+    @property
+    def first_flags(self) -> int:
+        """TCP flags of the first packet seen, 0 if it is not TCP."""
+        return self.outer.tcp_flags if self.transport == TCP else 0
+
+    @property
+    def asks_a_service(self) -> bool:
+        """Opened from outside, to a port: what may expose a service of the inside."""
+        return bool(self.from_outside) and self.transport in (TCP, UDP)
 
     def by_originator(self, row: Observation) -> bool:
         return (row.inner_source, row.inner_source_port) == self.originator
@@ -134,6 +155,31 @@ class Conversation:
             for sequence, length in self.syns
         )
 
+    def told(self, row: Observation, new: bool) -> EventType | None:
+        """What a packet opens, answers, refuses or completes; ``new``: it is the first one."""
+        if self.transport == TCP:
+            return self._told_by_segment(row)
+        if self.by_originator(row):
+            return EventType.OPENING if new else None
+        return EventType.ANSWER if self.received.packets == 1 else None
+
+    def _told_by_segment(self, row: Observation) -> EventType | None:
+        flags = row.tcp_flags
+        if self.by_originator(row):
+            if flags & (SYN | ACK | RST) == SYN:
+                self.open(row)
+                return EventType.OPENING
+            if flags & (ACK | RST) == ACK and self.answered and not self.completed:
+                self.completed = True
+                return EventType.COMPLETED
+        elif self.answers_syn(row):
+            if flags & (SYN | ACK) == SYN | ACK:
+                self.answered = True
+                return EventType.ANSWER
+            if flags & RST and self.syns and not self.answered:
+                return EventType.REFUSAL
+        return None
+
     def gives_way_to(self, row: Observation) -> bool:
         """Whether this packet opens another conversation between the same ports.
 
@@ -157,51 +203,52 @@ class Conversation:
             return limits.datagram_idle_ns
         return limits.closed_idle_ns if self.over else limits.tcp_idle_ns
 
-    @property
-    def state(self) -> ConnectionState:
-        """Zeek's conn_state."""
-        if self.transport == TCP:
-            return _tcp_state(self.sent, self.received)
-        if self.transport == UDP:
-            return _udp_state(self.sent, self.received)
-        return ConnectionState.OTH
-
-
-def _udp_state(sent: Side, received: Side) -> ConnectionState:
-    if not received.packets:
-        return ConnectionState.S0
-    return ConnectionState.SF if sent.packets else ConnectionState.SHR
-
-
-def _tcp_state(sent: Side, received: Side) -> ConnectionState:
-    if not sent.syn:
-        return _without_syn(received)
-    if not received.syn:
-        return _without_answer(sent, received)
-    if received.reset:
-        return ConnectionState.RSTR
-    if sent.reset:
-        return ConnectionState.RSTO
-    if sent.closed and received.closed:
-        return ConnectionState.SF
-    if sent.closed:
-        return ConnectionState.S2
-    return ConnectionState.S3 if received.closed else ConnectionState.S1
-
-
-def _without_syn(received: Side) -> ConnectionState:
-    if received.syn and received.reset:
-        return ConnectionState.RSTRH
-    if received.syn and received.closed:
-        return ConnectionState.SHR
-    return ConnectionState.OTH
-
-
-def _without_answer(sent: Side, received: Side) -> ConnectionState:
-    if received.reset:
-        return ConnectionState.REJ
-    if sent.reset:
-        return ConnectionState.RSTOS0
-    if received.packets:
-        return ConnectionState.OTH
-    return ConnectionState.SH if sent.closed else ConnectionState.S0
+    def frozen(self) -> ConversationState:
+        """The conversation as its readers see it."""
+        outer, sent, received = self.outer, self.sent, self.received
+        syns = [signed(sequence << 32 | length) for sequence, length in self.syns]
+        syns += [0] * (SYNS_KEPT - len(syns))
+        return ConversationState(
+            originator=self.originator[0],
+            responder=self.responder[0],
+            outer_source=outer.outer_source,
+            outer_destination=outer.outer_destination,
+            history=self.history.encode().ljust(16, b"\0"),
+            serial=self.serial,
+            exposure_serial=self.exposure,
+            first=self.first,
+            last=self.last,
+            sent_packets=sent.packets,
+            sent_bytes=sent.bytes,
+            received_packets=received.packets,
+            received_bytes=received.bytes,
+            frame=outer.frame,
+            syn_0=syns[0],
+            syn_1=syns[1],
+            syn_2=syns[2],
+            syn_3=syns[3],
+            tunnel=self.tunnel,
+            exposure=self.exposure,
+            source=outer.source,
+            originator_port=self.originator[1],
+            responder_port=self.responder[1],
+            outer_source_port=outer.outer_source_port,
+            outer_destination_port=outer.outer_destination_port,
+            transport=self.transport,
+            icmp_type=outer.icmp_type,
+            icmp_code=outer.icmp_code,
+            outer_version=outer.outer_version,
+            outer_transport=outer.outer_transport,
+            from_outside=_UNKNOWN if self.from_outside is None else int(self.from_outside),
+            flipped=int(self.flipped),
+            syns=len(self.syns),
+            sent_syn=int(sent.syn),
+            sent_closed=int(sent.closed),
+            sent_reset=int(sent.reset),
+            received_syn=int(received.syn),
+            received_closed=int(received.closed),
+            received_reset=int(received.reset),
+            answered=int(self.answered),
+            completed=int(self.completed),
+            first_flags=self.first_flags,
+        )

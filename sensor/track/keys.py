@@ -5,9 +5,10 @@ from __future__ import annotations
 from sensor.schema.rows import Observation
 from sensor.schema.words import Transport
 from sensor.track.conversation import ICMPV6
-from sensor.track.slots import Ends
+from sensor.track.slots import NO_PARENT, Ends
+from sensor.wire.addresses import is_global6
 
-_SLOT_SIZE = 8
+_SERIAL_SIZE = 8
 
 
 def source_of(row: Observation) -> Ends:
@@ -28,20 +29,20 @@ def flow_key(row: Observation) -> bytes:
     return bytes([row.outer_version]) + ends[0] + ends[1]
 
 
-def client_key(row: Observation, client: Ends, far: Ends, parent: int | None) -> bytes:
+def client_key(row: Observation, client: Ends, far: Ends, parent: int) -> bytes:
     """Over UDP a tunnel is its client's endpoint, without ports the unordered pair of ends.
 
-    A nested tunnel is one of its ``parent``: what a packet carries inside may name any ends,
-    those of other tunnels too.
+    A nested tunnel is one of its ``parent``, by serial: what a packet carries inside may name any
+    ends, those of other tunnels too.
     """
     carrier = bytes([row.outer_transport, row.outer_version])
-    around = b"" if parent is None else _slot_key(parent)
+    around = b"" if parent == NO_PARENT else _serial_key(parent)
     if row.outer_transport == Transport.UDP:
         return carrier + end_key(client) + around
     return carrier + b"".join(sorted((client[0], far[0]))) + around
 
 
-def conversation_key(row: Observation, slot: int) -> bytes:
+def conversation_key(row: Observation, tunnel: int) -> bytes:
     """An inner conversation, whichever way it runs; an echo's identifier stands at both ends."""
     echo = row.inner_transport == ICMPV6
     destination_port = row.inner_source_port if echo else row.inner_destination_port
@@ -51,13 +52,19 @@ def conversation_key(row: Observation, slot: int) -> bytes:
             end_key((row.inner_destination, destination_port)),
         )
     )
-    return _slot_key(slot) + bytes([row.inner_transport]) + ends[0] + ends[1]
+    return _serial_key(tunnel) + bytes([row.inner_transport]) + ends[0] + ends[1]
 
 
-def moved_key(key: bytes, slot: int) -> bytes:
+def moved_key(key: bytes, tunnel: int) -> bytes:
     """The key of the same inner conversation in another tunnel."""
-    return _slot_key(slot) + key[_SLOT_SIZE:]
+    return _serial_key(tunnel) + key[_SERIAL_SIZE:]
 
 
-def _slot_key(slot: int) -> bytes:
-    return slot.to_bytes(_SLOT_SIZE)
+def exposure_key(transport: int, service: Ends, tunnel: int) -> bytes:
+    """A global address is the same service through whatever tunnel; others are not."""
+    around = b"" if is_global6(service[0]) else _serial_key(tunnel)
+    return bytes([transport]) + end_key(service) + around
+
+
+def _serial_key(tunnel: int) -> bytes:
+    return tunnel.to_bytes(_SERIAL_SIZE)

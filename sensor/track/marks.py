@@ -7,7 +7,8 @@ from collections import Counter, OrderedDict
 from sensor.schema.rows import Observation
 from sensor.schema.words import Confidence, Evidence, Kind, TeredoPacket, Transport
 from sensor.track.keys import flow_key
-from sensor.track.recent import Recent, Sighting, copy_key, signature
+from sensor.track.limits import COPIES_KEPT, SECOND
+from sensor.track.recent import Recent, Sighting, copy_key
 from sensor.track.settings import TrackLimits
 
 
@@ -17,12 +18,12 @@ class Marks:
     def __init__(self, limits: TrackLimits, limits_hit: Counter[str]) -> None:
         self._limits = limits
         self._limits_hit = limits_hit
-        self._copies = Recent(limits.copy_window_ns)
+        self._copies = Recent(limits.copy_window_ns, COPIES_KEPT)
         # Outer flow -> kind learned, when last seen.
         self._flows: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
 
     def mark(self, row: Observation, above: Observation) -> Observation:
-        """Name learned flows and mirrored copies; ``above`` is the row before this one."""
+        """Name learned flows and mirrored copies; ``above`` is the frame's row before this one."""
         if row.quoted:
             return row
         if row.depth:
@@ -30,11 +31,11 @@ class Marks:
         row = self._learn(row)
         if not accepted(row):
             return row
-        key, sign = copy_key(row), signature(row)
+        key = copy_key(row)
         seen = self._copies.find(key, row.time)
-        if seen is not None and seen.signature == sign:
-            return row._replace(copy_of=seen.frame)
-        if self._copies.add(key, Sighting(row.time, row.frame, (b"", 0), sign)):
+        if seen is not None:
+            return row._replace(copy_of=seen.of)
+        if self._copies.add(key, Sighting(row.time, row.frame)):
             self._limits_hit["sightings"] += 1
         return row
 
@@ -54,8 +55,10 @@ class Marks:
         return _as_learned(row, kind)
 
     def _remember_flow(self, key: bytes, kind: int, time: int) -> None:
+        _, before = self._flows.get(key, (kind, time))
         self._flows[key] = kind, time
-        self._flows.move_to_end(key)
+        if time // SECOND != before // SECOND:
+            self._flows.move_to_end(key)
         if len(self._flows) > self._limits.flows:
             self._flows.popitem(last=False)
             self._limits_hit["flows"] += 1

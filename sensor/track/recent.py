@@ -8,25 +8,20 @@ from typing import NamedTuple
 from sensor.schema.rows import Observation
 from sensor.schema.words import TeredoPacket
 
-# At a million tunnelled packets a second this is a twentieth of a second, the copy window. An entry
-# takes about 650 octets, so that copies and views together stay under 80 MiB.
-RECENT_LIMIT = 65_536
-
 
 class Sighting(NamedTuple):
     """One packet as it was first seen."""
 
     time: int
-    frame: int
-    client: tuple[bytes, int]
-    signature: tuple[int, ...]
+    of: int  # the frame, for mirrored copies; the serial of its tunnel, for second views
 
 
 class Recent:
     """First sightings by key, oldest first, bounded in time and number."""
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, limit: int) -> None:
         self._window = window
+        self._limit = limit
         self._seen: OrderedDict[bytes, Sighting] = OrderedDict()
 
     def find(self, key: bytes, now: int) -> Sighting | None:
@@ -41,7 +36,7 @@ class Recent:
         self._seen.move_to_end(key)
         while sighting.time - self._oldest().time > self._window:
             self._seen.popitem(last=False)
-        if len(self._seen) <= RECENT_LIMIT:
+        if len(self._seen) <= self._limit:
             return False
         self._seen.popitem(last=False)
         return True
@@ -53,10 +48,10 @@ class Recent:
         return len(self._seen)
 
 
-def signature(row: Observation) -> tuple[int, ...]:
+def signature(row: Observation) -> bytes:
     """What must agree besides the digest, which is no defence against someone who makes two
     packets collide: a packet hidden this way could differ in its payload only."""
-    return (
+    return b" %d %d %d %d %d %d %d %d %d %d %d" % (
         row.inner_length,
         row.inner_transport,
         row.inner_source_port,
@@ -73,12 +68,13 @@ def signature(row: Observation) -> tuple[int, ...]:
 
 def copy_key(row: Observation) -> bytes:
     """Same inner packet, outer ends and IPv4 identification: a mirrored copy."""
-    return b"%s%s%s%s%s" % (
+    return b"%s%s%s%s%s%s" % (
         row.inner_digest.to_bytes(8),
         row.outer_source,
         row.outer_destination,
         row.inner_source + row.inner_destination + row.nonce,
         b"%d %d %d" % (row.outer_source_port, row.outer_destination_port, row.outer_id),
+        signature(row),
     )
 
 
@@ -93,4 +89,5 @@ def view_key(row: Observation, far: tuple[bytes, int], outbound: bool) -> bytes 
         identity = b"n" + row.nonce
     else:
         identity = b"d" + row.inner_digest.to_bytes(8) + row.inner_source + row.inner_destination
-    return b"%s%s%d %d %d" % (identity, far[0], far[1], outbound, row.teredo_packet)
+    end = b"%s%d %d %d" % (far[0], far[1], outbound, row.teredo_packet)
+    return identity + end + signature(row)

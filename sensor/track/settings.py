@@ -98,12 +98,12 @@ class TrackLimits:
 
     # Every host of a /16 with one tunnel.
     tunnels: int = 65_536
-    # Four open conversations for each of these tunnels.
-    conversations: int = 262_144
-    # Each tunnel with its server, its relay and two direct peers.
-    flows: int = 262_144
-    # One reached service for each tunnel; real networks stay far below.
-    exposures: int = 65_536
+    # Two open conversations for each of these tunnels.
+    conversations: int = 131_072
+    # Each tunnel with its server, every second one with a relay or peer.
+    flows: int = 98_304
+    # One reached service for every second tunnel; real networks stay far below.
+    exposures: int = 32_768
     # Outer peers of one tunnel. A client meets tens; beyond a thousand only the count matters.
     peers: int = 1_024
     # Unanswered candidates that become tunnels each minute: a flood of forged ones costs rows only.

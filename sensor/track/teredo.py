@@ -72,29 +72,29 @@ class Qualification:
         self.changes: list[MappingChange] = []
         self.alternates: OrderedDict[Endpoint, None] = OrderedDict()
 
-    def solicit(self, row: Observation, frame: bytes) -> bool:
-        """A router solicitation of the client; True if it told something new."""
-        asked = outer_ip(row.outer_destination, row.outer_version)
+    def ask(self, server: bytes, source: bytes, nonce: bytes | None) -> None:
+        """A router solicitation of the client from its link-local address ``source``."""
         self.solicited = True
-        if row.has_auth:
-            self.nonces[row.nonce] = None
-            self.nonces.move_to_end(row.nonce)
+        if nonce is not None:
+            self.nonces[nonce] = None
+            self.nonces.move_to_end(nonce)
             if len(self.nonces) > NONCE_LIMIT:
                 self.nonces.popitem(last=False)
-        source = parse_teredo_link_local(row.inner_source)
-        cone = source is not None and bool(source.flags & FLAG_CONE)
-        if cone:
-            self.cone_asked = asked
+        link_local = parse_teredo_link_local(source)
+        if link_local is not None and link_local.flags & FLAG_CONE:
+            self.cone_asked = server
         elif self.cone_asked is not None:
             # Asking again without the bit is the client's own conclusion from silence.
             self.cone_asked = None
             self._decide(self.nat_type, "cone-phase-unanswered")
         if self.server is None:
-            self.server = asked
-        return self._previous_mapping(row, frame)
+            self.server = server
 
-    def _previous_mapping(self, row: Observation, frame: bytes) -> bool:
-        """Windows XP tells the mapping it had before in a link-layer option."""
+    def see_previous_mapping(self, row: Observation, frame: bytes) -> bool:
+        """Windows XP's solicitation tells the mapping it had before, in a link-layer option.
+
+        True if it told something new.
+        """
         try:
             options = icmpv6.parse_router_solicitation(icmpv6_body(row, frame)).options
         except DecodeError:
@@ -244,10 +244,8 @@ class Qualification:
         self.relays[relay] = None
         return True
 
-    def see_trailers(self, trailers: list[Trailer], outbound: bool) -> bool:
-        """Trailers of the client itself; what peers send describes the peers."""
-        if not outbound:
-            return False
+    def see_trailers(self, trailers: list[Trailer]) -> bool:
+        """Trailers of the client itself; True if they told something new."""
         news = False
         for trailer in trailers:
             for ip, port in trailer.addresses:

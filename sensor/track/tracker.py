@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+import sys
+from collections import Counter
 from collections.abc import Callable
 
 from sensor.schema.records import (
@@ -13,17 +14,19 @@ from sensor.schema.records import (
     Proof,
     TunnelRecord,
 )
-from sensor.schema.rows import Event, Observation
-from sensor.schema.words import EventType, ExposureState, Layer, Vantage
-from sensor.track.conversation import TCP, Conversation
-from sensor.track.exposure import Attempt, Exposure
-from sensor.track.identity import identity
+from sensor.schema.rows import Observation, Rows, observation
+from sensor.schema.words import EventType, Layer
+from sensor.track.conversation import TCP
+from sensor.track.exposure import REMOTES_SHOWN, Exposure
+from sensor.track.flows import flow_record
+from sensor.track.interface import NEVER, TableLike
+from sensor.track.layout import Event
+from sensor.track.limits import EVICTED
 from sensor.track.settings import TrackSettings
-from sensor.track.table import EVICTED, Table
 from sensor.track.teredo import read_trailers
-from sensor.track.tunnels import Tunnel, flow_record
+from sensor.track.tunnels import Tunnel
 from sensor.track.unreachable import refused_service
-from sensor.wire.addresses import is_global6
+from sensor.track.vantage import outer_ip
 
 SWEEP = 10_000_000_000
 HOUR = 3_600_000_000_000
@@ -31,39 +34,47 @@ FrameBytes = Callable[[Observation], bytes]
 
 
 class Tracker:
-    """Feeds rows to the table and turns its events into changes of records."""
+    """Feeds rows to the table and turns its events into changes of records.
+
+    Without ``story`` only the last word on each tunnel is wanted, and no conversation.
+    """
 
     def __init__(
         self,
         settings: TrackSettings,
+        table: TableLike,
         captures: tuple[str, ...] = (),
-        vantages: tuple[Vantage, ...] = (),
         service_name: Callable[[int, int], str | None] = lambda transport, port: None,
+        story: bool = True,
     ) -> None:
         self.settings = settings
+        self.table = table
         self.captures = captures
-        self.table = Table(settings, vantages)
-        self.tunnels: dict[int, Tunnel] = {}
-        self.exposures: OrderedDict[bytes, Exposure] = OrderedDict()
+        self.tunnels: dict[int, Tunnel] = {}  # by place in the table
+        self.exposures: dict[int, Exposure] = {}  # the same
         self._service_name = service_name
-        self._attempts: OrderedDict[bytes, None] = OrderedDict()  # exposures without an answer
+        self._story = story
+        self._ids: dict[int, str] = {}  # of these tunnels, by serial
         self._changes: list[Change] = []
         self._digest = 0
         self._moment = (0, 0)
         self._ordinals: Counter[tuple[str, str, int, int]] = Counter()
         self._next_sweep = -(1 << 63)
 
-    def update(self, rows: list[Observation], frame: FrameBytes) -> None:
-        """Take rows in packet-time order, marking them in place as the table does.
+    def update(self, rows: Rows, frame: FrameBytes) -> None:
+        """Take rows in packet-time order, marked in place by the table.
 
         ``frame`` gives the octets of a row's frame while they are at hand.
         """
         index = 0
         while index < len(rows):
-            if rows[index].time >= self._next_sweep:
-                self.sweep(rows[index].time)
-            index, events = self.table.update(rows, index, self._next_sweep)
-            self._enter(rows[index - 1])
+            now = int(rows["time"][index])
+            if now >= self._next_sweep:
+                self.sweep(now)
+            start = index
+            index, events = self.table.update(rows, start, min(self._next_sweep, NEVER))
+            if index > start:
+                self._enter(int(rows["time"][index - 1]), int(rows["inner_digest"][index - 1]))
             for event in events:
                 self._handle(event, rows, frame)
 
@@ -71,118 +82,127 @@ class Tracker:
         """Every ten seconds of packet time: end what is silent, repeat hourly what is exposed."""
         self._next_sweep = now - now % SWEEP + SWEEP
         self._ordinals.clear()
-        self._refresh()
         ended = self.table.expire(now)
         self._take_conversations()
         for event in ended:
             self._end(event)
         for exposure in self.exposures.values():
-            due = now - exposure.documented >= HOUR
-            if due and exposure.last > exposure.documented:
-                self._document("exposure-seen", exposure.last, exposure)
+            if now - exposure.documented >= HOUR:
+                exposure.state = self.table.exposure(exposure.place)
+                if exposure.state.last > exposure.documented:
+                    self._document("exposure-seen", exposure.state.last, exposure)
 
     def finish(self) -> None:
         """The observation is over: last conversations, and what is true of the rest at its end."""
         self._ordinals.clear()
-        self._refresh()
         self.table.finish()
         self._take_conversations()
-        for tunnel in self.tunnels.values():
-            self._change("tunnel-updated", tunnel.slot.last, tunnel.record(self.settings))
+        for place in self.tunnels:
+            tunnel = self._tunnel(place)
+            self._change("tunnel-updated", tunnel.state.last, tunnel.record(self.settings))
         for exposure in self.exposures.values():
-            self._document("exposure-seen", exposure.last, exposure)
-
-    def _refresh(self) -> None:
-        """A service is in use as long as its conversations are."""
-        for conversation in self.table.conversations.values():
-            self._touch(conversation)
-
-    def _touch(self, conversation: Conversation) -> None:
-        tunnel = self.tunnels.get(conversation.tunnel)
-        if tunnel is None or not conversation.from_outside:
-            return
-        service = Endpoint(*conversation.responder)
-        exposure = self.exposures.get(self._exposure_key(tunnel, service, conversation.transport))
-        if exposure is not None:
-            exposure.last = max(exposure.last, conversation.last)
+            exposure.state = self.table.exposure(exposure.place)
+            self._document("exposure-seen", exposure.state.last, exposure)
 
     def take_changes(self) -> list[Change]:
         changes, self._changes = self._changes, []
         return changes
 
+    def _tunnel(self, place: int) -> Tunnel:
+        """A known tunnel as the table has it now."""
+        tunnel = self.tunnels[place]
+        tunnel.state = self.table.tunnel(place)
+        return tunnel
+
     # events
 
-    def _enter(self, row: Observation) -> None:
+    def _enter(self, time: int, digest: int) -> None:
         """Changes count anew with each frame; equal packets at one time share their identity."""
-        if self._moment != (row.time, row.inner_digest):
-            self._moment = row.time, row.inner_digest
+        if self._moment != (time, digest):
+            self._moment = time, digest
             self._ordinals.clear()
 
-    def _handle(self, event: Event, rows: list[Observation], frame: FrameBytes) -> None:
+    def _handle(self, event: Event, rows: Rows, frame: FrameBytes) -> None:
         if event.type == EventType.END:
             self._take_conversations()
             self._end(event)
         elif event.type == EventType.CLOSED:
             self._take_conversations()
         else:
-            row = rows[event.row]
+            row = observation(rows, event.row)
             self._digest = row.inner_digest
-            tunnel = self.tunnels.get(event.tunnel) or self._discover(event, row, frame)
+            if event.tunnel in self.tunnels:
+                tunnel = self._tunnel(event.tunnel)
+            else:
+                tunnel = self._discover(event, row, frame)
             handler = _HANDLERS.get(EventType(event.type))
             if handler is not None:
                 handler(self, tunnel, event, row, frame(row))
 
     def _discover(self, event: Event, row: Observation, frame: FrameBytes) -> Tunnel:
-        slot = self.table.tunnel(event.tunnel)
-        tunnel = self.tunnels[event.tunnel] = Tunnel(slot)
-        parent = self.tunnels.get(slot.parent) if slot.parent is not None else None
-        tunnel.parent = parent.id if parent else None
+        state = self.table.tunnel(event.tunnel)
+        tunnel = self.tunnels[event.tunnel] = Tunnel(event.tunnel, state)
+        self._ids[state.serial] = tunnel.id
+        tunnel.parent = self._ids.get(state.parent)
         if row.stack[0] == Layer.ETHERNET and not row.depth and tunnel.is_local(self.settings):
-            if row.outer_source == slot.client[0]:
+            if row.outer_source == state.client:
                 tunnel.mac = frame(row)[6:12]
-            elif row.outer_destination == slot.client[0]:
+            elif row.outer_destination == state.client:
                 tunnel.mac = frame(row)[0:6]
-        if slot.asked is not None:
+        if state.asked:
             # Before the promotion; its octets are gone, and with them only an option of XP's.
-            tunnel.qualification.solicit(slot.asked, b"")
+            nonce = state.asked_nonce.to_bytes(8, sys.byteorder, signed=True)
+            server = outer_ip(state.asked_server, state.version)
+            tunnel.qualification.ask(
+                server, state.asked_source, nonce if state.asked_auth else None
+            )
         tunnel.note_embedded(row, self.settings.sixrd)
-        self._change("tunnel-discovered", event.time, tunnel.record(self.settings))
+        self._tell("tunnel-discovered", tunnel, event.time)
         return tunnel
 
     def _end(self, event: Event) -> None:
         self._digest = 0
-        reason = "evicted" if event.value == EVICTED else "idle"
-        self._close_tunnel(self.tunnels.pop(event.tunnel), reason)
+        self._close_tunnel(event.tunnel, "evicted" if event.value == EVICTED else "idle")
 
-    def _close_tunnel(self, tunnel: Tunnel, reason: str) -> None:
-        tunnel.state, tunnel.closed_reason = "closed", reason
-        for key in list(tunnel.services):
-            self._close_exposure(key, tunnel, "tunnel-closed")
-        self._change("tunnel-closed", tunnel.slot.last, tunnel.record(self.settings))
+    def _close_tunnel(self, place: int, reason: str) -> None:
+        tunnel = self._tunnel(place)
+        tunnel.phase, tunnel.closed_reason = "closed", reason
+        for exposure in self.table.services(place):
+            self._close_exposure(exposure, tunnel, "tunnel-closed")
+        self._change("tunnel-closed", tunnel.state.last, tunnel.record(self.settings))
+        del self.tunnels[place], self._ids[tunnel.state.serial]
 
-    def _close_exposure(self, key: bytes, tunnel: Tunnel, reason: str) -> None:
-        exposure = self.exposures.pop(key)
-        self._attempts.pop(key, None)
-        tunnel.services.pop(key, None)
-        self._change("exposure-closed", exposure.last, self._record(exposure, tunnel, reason))
+    def _close_exposure(self, place: int, tunnel: Tunnel, reason: str) -> None:
+        exposure = self.exposures.pop(place)
+        exposure.state = self.table.exposure(place)
+        record = self._record(exposure, tunnel, reason)
+        self._change("exposure-closed", exposure.state.last, record)
 
     def _updated(self, tunnel: Tunnel, time: int) -> None:
-        self._change("tunnel-updated", time, tunnel.record(self.settings))
+        self._tell("tunnel-updated", tunnel, time)
+
+    def _tell(self, action: str, tunnel: Tunnel, time: int) -> None:
+        """What is not the last word on a tunnel."""
+        if self._story:
+            self._change(action, time, tunnel.record(self.settings))
 
     def _on_solicitation(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
-        if tunnel.qualification.solicit(row, data):
+        qualification = tunnel.qualification
+        server = outer_ip(row.outer_destination, row.outer_version)
+        qualification.ask(server, row.inner_source, row.nonce if row.has_auth else None)
+        if qualification.see_previous_mapping(row, data):
             self._updated(tunnel, event.time)
 
     def _on_advertisement(
         self, tunnel: Tunnel, event: Event, row: Observation, data: bytes
     ) -> None:
-        client = Endpoint(tunnel.slot.client[0][:4], tunnel.slot.client[1])
+        client = Endpoint(tunnel.state.client[:4], tunnel.state.client_port)
         before = tunnel.qualification.qualified_at
         if not tunnel.qualification.advertise(row, data, client):
             return
         if before is None and tunnel.qualification.qualified_at is not None:
-            tunnel.state = "qualified"
-            self._change("tunnel-qualified", event.time, tunnel.record(self.settings))
+            tunnel.phase = "qualified"
+            self._tell("tunnel-qualified", tunnel, event.time)
         else:
             self._updated(tunnel, event.time)
 
@@ -195,8 +215,7 @@ class Tracker:
             self._updated(tunnel, event.time)
 
     def _on_trailers(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
-        trailers = read_trailers(row, data)
-        if tunnel.qualification.see_trailers(trailers, bool(event.value)):
+        if tunnel.qualification.see_trailers(read_trailers(row, data)):
             self._updated(tunnel, event.time)
 
     def _on_anomaly(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
@@ -213,139 +232,90 @@ class Tracker:
         """The other view of the same tunnel had a life of its own until now."""
         self._take_conversations()
         self._digest = row.inner_digest
-        absorbed = self.tunnels.pop(event.value, None)
+        absorbed = self.tunnels.get(event.value)
         if absorbed is not None:
-            if tunnel.state == "discovered" and absorbed.state == "qualified":
+            if tunnel.phase == "discovered" and absorbed.phase == "qualified":
                 tunnel.qualification = absorbed.qualification
-                tunnel.state = absorbed.state
-            for key in list(absorbed.services):
-                self._move_exposure(key, absorbed, tunnel)
-            self._close_tunnel(absorbed, "joined")
+                tunnel.phase = absorbed.phase
+            self._close_tunnel(event.value, "joined")
         self._updated(tunnel, event.time)
-
-    def _move_exposure(self, key: bytes, absorbed: Tunnel, tunnel: Tunnel) -> None:
-        """The service goes on in another tunnel, unless it is one of that tunnel already."""
-        exposure = self.exposures[key]
-        service = Endpoint(exposure.address, exposure.port)
-        moved = self._exposure_key(tunnel, service, exposure.transport)
-        if moved != key:
-            if moved in self.exposures:
-                return
-            self.exposures[moved] = self.exposures.pop(key)
-            if key in self._attempts:
-                del self._attempts[key]
-                self._attempts[moved] = None
-        del absorbed.services[key]
-        self._carry(moved, exposure, tunnel)
-
-    def _carry(self, key: bytes, exposure: Exposure, tunnel: Tunnel) -> None:
-        """The tunnel that was last seen to lead to the service."""
-        before = self.tunnels.get(exposure.tunnel)
-        if before is not None:
-            before.services.pop(key, None)
-        exposure.tunnel = tunnel.slot.slot
-        tunnel.services[key] = None
 
     # exposures
 
     def _on_opening(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
-        state = ExposureState.ATTEMPTED if tunnel.slot.answered else ExposureState.REPLY_UNSEEN
-        attempt = _attempt_of(row)
-        self._meet(tunnel, row, attempt, state, [self._proof(row, _opening_word(row))])
+        exposure = self._exposure(event.exposure, tunnel)
+        self._prove(exposure, event, [self._proof(row, _opening_word(row.inner_transport))])
 
     def _on_answer(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+        exposure = self._exposure(event.exposure, tunnel)
+        exposure.place_host(row, tunnel)
         what = "SYN-ACK out" if row.inner_transport == TCP else "datagram out"
-        self._meet_reply(tunnel, event, row, ExposureState.ANSWERED, what)
+        self._prove(exposure, event, [*self._openings(event), self._proof(row, what)])
 
     def _on_refusal(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
-        self._meet_reply(tunnel, event, row, ExposureState.REFUSED, "RST out")
+        exposure = self._exposure(event.exposure, tunnel)
+        self._prove(exposure, event, [*self._openings(event), self._proof(row, "RST out")])
+
+    def _on_completed(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+        self.exposures[event.exposure].prove(self._proof(row, "ACK in"))
 
     def _on_unreachable(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
         """Only an opening that was seen can be refused: an error alone opens nothing."""
         refused = refused_service(row, data)
         if refused is None:
             return
-        if self._exposure_key(tunnel, refused.service, refused.transport) in self.exposures:
-            proof = self._proof(row, "unreachable out")
-            self._meet(tunnel, row, refused, ExposureState.REFUSED, [proof])
+        transport, service, (ip, port) = refused
+        place = self.table.refuse(event.tunnel, transport, service, ip, port, event.time)
+        if place < 0:
+            return
+        exposure = self.exposures[place]
+        stronger = self.table.exposure(place).state > exposure.state.state
+        proof = self._proof(row, "unreachable out")
+        self._prove(exposure, event._replace(value=int(stronger)), [proof])
 
-    def _on_completed(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
-        attempt = _attempt_of(row)
-        key = self._exposure_key(tunnel, attempt.service, attempt.transport)
-        exposure = self.exposures.get(key)
-        if exposure is not None and exposure.remote == attempt.remote:
-            exposure.prove(self._proof(row, "ACK in"))
-            exposure.last = max(exposure.last, row.time)
+    def _on_dropped(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+        self._close_exposure(event.exposure, tunnel, "evicted")
 
-    def _meet_reply(
-        self, tunnel: Tunnel, event: Event, row: Observation, state: ExposureState, what: str
-    ) -> None:
-        """An answer or a refusal, with the opening that it belongs to where that was seen."""
-        opening = self.table.conversations[event.conversation].outer
-        attempt = Attempt(
-            row.inner_transport,
-            Endpoint(row.inner_source, row.inner_source_port),
-            Endpoint(row.inner_destination, row.inner_destination_port),
-        )
-        proofs = [self._proof(row, what)]
-        if _attempt_of(opening) == attempt:
-            proofs.insert(0, self._proof(opening, _opening_word(opening)))
-        self._meet(tunnel, row, attempt, state, proofs)
+    def _exposure(self, place: int, tunnel: Tunnel) -> Exposure:
+        """The one at a place of the table; new ones are first met in ``tunnel``."""
+        if place not in self.exposures:
+            self.exposures[place] = Exposure(place, self.table.exposure(place), tunnel)
+        return self.exposures[place]
 
-    def _meet(
-        self,
-        tunnel: Tunnel,
-        row: Observation,
-        attempt: Attempt,
-        state: ExposureState,
-        proofs: list[Proof],
-    ) -> None:
-        key = self._exposure_key(tunnel, attempt.service, attempt.transport)
-        exposure = self.exposures.get(key)
-        if exposure is None:
-            if not self._make_room():
-                return
-            exposure = Exposure(identity(key), row.time, tunnel.slot.slot, attempt)
-            self.exposures[key] = exposure
-            self._attempts[key] = None
-        self._carry(key, exposure, tunnel)
-        if state is ExposureState.ANSWERED:
-            exposure.place(row, tunnel.slot.address)
-            self._attempts.pop(key, None)
-        if exposure.meet(row.time, state, attempt.remote, proofs):
-            self._document("exposure-opened", row.time, exposure)
-
-    def _make_room(self) -> bool:
-        """At the limit the oldest service that never answered gives way; answered ones stay."""
-        if len(self.exposures) < self.settings.limits.exposures:
-            return True
-        self.table.limits_hit["exposures"] += 1
-        if not self._attempts:
-            return False
-        oldest = next(iter(self._attempts))
-        carrier = self.tunnels[self.exposures[oldest].tunnel]
-        self._close_exposure(oldest, carrier, "evicted")
-        return True
-
-    def _exposure_key(self, tunnel: Tunnel, service: Endpoint, transport: int) -> bytes:
-        """A global address is the same service through whatever tunnel; others are not."""
-        key = bytes([transport]) + service.port.to_bytes(2) + service.ip
-        return key if is_global6(service.ip) else key + tunnel.id.encode()
+    def _openings(self, event: Event) -> list[Proof]:
+        """The first packet of an event's conversation, where it was the opening."""
+        seen = self.table.conversation(event.conversation)
+        if seen.flipped:
+            return []
+        capture = self._capture(seen.source)
+        return [Proof(capture, seen.frame, seen.first, _opening_word(seen.transport))]
 
     def _proof(self, row: Observation, what: str) -> Proof:
-        capture = self.captures[row.source] if row.source < len(self.captures) else ""
-        return Proof(capture, row.frame, row.time, what)
+        return Proof(self._capture(row.source), row.frame, row.time, what)
+
+    def _capture(self, source: int) -> str:
+        return self.captures[source] if source < len(self.captures) else ""
+
+    def _prove(self, exposure: Exposure, event: Event, proofs: list[Proof]) -> None:
+        """What frames show of the strongest attempt; a document where its state is news."""
+        if event.value:
+            exposure.strengthen(self.table.exposure(exposure.place))
+        exposure.prove(*proofs)
+        if event.value:
+            self._document("exposure-opened", event.time, exposure)
 
     def _document(self, action: str, time: int, exposure: Exposure) -> None:
+        """``exposure`` as the table has it now."""
         exposure.documented = time
-        tunnel = self.tunnels[exposure.tunnel]
+        tunnel = self._tunnel(exposure.state.tunnel)
         self._change(action, time, self._record(exposure, tunnel))
 
     def _record(
         self, exposure: Exposure, tunnel: Tunnel, closed_reason: str | None = None
     ) -> ExposureRecord:
-        service = self._service_name(exposure.transport, exposure.port)
-        return exposure.record(tunnel, self.settings, service, closed_reason)
+        service = self._service_name(exposure.state.transport, exposure.state.port)
+        remotes = self.table.remotes(exposure.place, REMOTES_SHOWN)
+        return exposure.record(tunnel, self.settings, service, remotes, closed_reason)
 
     def _change(
         self,
@@ -360,23 +330,17 @@ class Tracker:
 
     def _take_conversations(self) -> None:
         self._digest = 0
-        for conversation in self.table.take_closed():
-            tunnel = self.tunnels[conversation.tunnel]
-            self._touch(conversation)
-            self._change("inner-flow", conversation.last, flow_record(conversation, tunnel))
+        if not self._story:
+            self.table.drop_closed()
+            return
+        closed = self.table.take_closed()
+        carriers = {place: self._tunnel(place) for place in {seen.tunnel for seen in closed}}
+        for seen in closed:
+            self._change("inner-flow", seen.last, flow_record(seen, carriers[seen.tunnel]))
 
 
-def _attempt_of(row: Observation) -> Attempt:
-    """What a packet from outside asks for."""
-    return Attempt(
-        row.inner_transport,
-        Endpoint(row.inner_destination, row.inner_destination_port),
-        Endpoint(row.inner_source, row.inner_source_port),
-    )
-
-
-def _opening_word(row: Observation) -> str:
-    return "SYN in" if row.inner_transport == TCP else "datagram in"
+def _opening_word(transport: int) -> str:
+    return "SYN in" if transport == TCP else "datagram in"
 
 
 _HANDLERS = {
@@ -394,4 +358,5 @@ _HANDLERS = {
     EventType.REFUSAL: Tracker._on_refusal,
     EventType.COMPLETED: Tracker._on_completed,
     EventType.UNREACHABLE: Tracker._on_unreachable,
+    EventType.DROPPED: Tracker._on_dropped,
 }

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sensor.errors import DecodeError
 from sensor.schema.records import Endpoint
 from sensor.schema.rows import Observation
 from sensor.track.conversation import TCP, UDP
-from sensor.track.exposure import Attempt
 from sensor.track.frames import icmpv6_body
 from sensor.wire import icmpv6, ipv6
 from sensor.wire.cursor import Cursor
+
+
+class Attempt(NamedTuple):
+    """One remote endpoint that asks for one service."""
+
+    transport: int
+    service: Endpoint
+    remote: Endpoint
 
 
 def refused_service(row: Observation, frame: bytes) -> Attempt | None:

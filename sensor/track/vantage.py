@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from sensor.schema.rows import Observation
 from sensor.schema.words import End, Kind, TeredoPacket
 from sensor.track.settings import TrackSettings
 from sensor.wire.addresses import is_private, parse_teredo
 
 
-def vlan_of(row: Observation) -> int | None:
-    return row.vlan - 1 if row.vlan else None
+class Tagged(Protocol):
+    """A row, or what was made of one."""
+
+    @property
+    def vlan(self) -> int:
+        """Id + 1, 0: untagged."""
+
+
+def vlan_of(tagged: Tagged) -> int | None:
+    return tagged.vlan - 1 if tagged.vlan else None
 
 
 def outer_ip(address: bytes, version: int) -> bytes:

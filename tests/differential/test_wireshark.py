@@ -10,8 +10,8 @@ import pytest
 from sensor.decode.settings import DecodeSettings
 from sensor.emit.rows import Object, row_object
 from sensor.errors import CaptureError
+from sensor.frames import read_frames
 from sensor.inspect.crosscheck import cross_check
-from sensor.pipeline import read_frames
 from sensor.track.settings import TrackSettings
 
 # How many rows Wireshark must have decoded too.

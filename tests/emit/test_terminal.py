@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sensor import track
 from sensor.config.schema import TRACK_LIMITS
 from sensor.emit.summary import Summary
 from sensor.emit.terminal import EXPOSURES_SHOWN, TUNNELS_SHOWN, render
@@ -105,6 +108,23 @@ def test_a_limit_reached_names_its_setting(name: str) -> None:
 def test_the_budget_of_promotions_names_its_setting() -> None:
     assert "limits.promotions_per_minute" in line_with("limit on", report(limits={"promotions": 1}))
     assert "promotions_per_minute" in {limit.key for limit in TRACK_LIMITS}
+
+
+def test_a_fixed_limit_says_what_was_not_kept() -> None:
+    line = line_with("limit on", report(limits={"tests": 1}))
+    assert line == "  limit on tests reached 1 time: the oldest connectivity tests were forgotten"
+
+
+def test_every_limit_that_the_table_counts_is_a_setting_or_says_what_was_lost() -> None:
+    settings = {limit.key for limit in TRACK_LIMITS}
+    sources = "".join(path.read_text() for path in Path(track.__file__).parent.glob("*.py"))
+    names = set(re.findall(r'limits_hit\["(\w+)"\] \+= 1', sources))
+    assert {"peers", "sightings"} < names
+    for name in names:
+        line = line_with("limit on", report(limits={name: 1_000_000}))
+        key = re.search(r"see limits\.(\w+) in the settings", line)
+        assert key is None or key[1] in settings
+        assert len(line) <= 100
 
 
 @pytest.mark.parametrize(

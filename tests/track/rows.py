@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from sensor.decode.scalar import Frame, decode_frame
 from sensor.decode.settings import DecodeSettings
 from sensor.schema.records import Change, ExposureRecord, FlowRecord, TunnelRecord
-from sensor.schema.rows import STACK_LIMIT, Observation
+from sensor.schema.rows import STACK_LIMIT, Observation, pack, unpack
 from sensor.schema.words import (
     Confidence,
+    EventType,
     Evidence,
     Kind,
     Layer,
@@ -25,6 +26,8 @@ from sensor.schema.words import (
     Vantage,
 )
 from sensor.track.conversation import ICMPV6, TCP, UDP
+from sensor.track.layout import Event
+from sensor.track.scalar import Table
 from sensor.track.settings import TrackLimits, TrackSettings
 from sensor.track.tracker import Tracker
 from sensor.wire import icmpv6, ipv4, ipv6, teredo
@@ -391,7 +394,8 @@ class Sensor:
     ) -> None:
         base = settings or TrackSettings()
         self.settings = replace(base, limits=replace(base.limits, **limits))
-        self.tracker = Tracker(self.settings, ("in.pcap", "out.pcap"), vantages)
+        self.table = Table(self.settings, vantages)
+        self.tracker = Tracker(self.settings, self.table, ("in.pcap", "out.pcap"))
         self.changes: list[Change] = []
         self.frame = 0
         self.now = START
@@ -402,7 +406,7 @@ class Sensor:
 
     @property
     def hits(self) -> dict[str, int]:
-        return dict(self.tracker.table.limits_hit)
+        return dict(self.table.limits_hit)
 
     def see(
         self,
@@ -420,9 +424,9 @@ class Sensor:
         for given in frames:
             rows = [given] if isinstance(given, Observation) else list(given)
             self.frame += 1
-            rows = [self._stamp(one) for one in rows]
-            self.seen = rows
-            self.tracker.update(rows, lambda _: data)
+            packed_rows = pack(self._stamp(one) for one in rows)
+            self.tracker.update(packed_rows, lambda _: data)
+            self.seen = unpack(packed_rows)
             self.changes += self.tracker.take_changes()
             self.now += 1_000_000
         return self.changes[before:]
@@ -451,7 +455,7 @@ class Sensor:
 
     def tunnels(self) -> list[TunnelRecord]:
         tracker = self.tracker
-        return [tunnel.record(tracker.settings) for tunnel in tracker.tunnels.values()]
+        return [tracker._tunnel(place).record(tracker.settings) for place in tracker.tunnels]
 
     def tunnel(self) -> TunnelRecord:
         """The only tunnel."""
@@ -466,6 +470,43 @@ class Sensor:
         """The only exposure."""
         (only,) = self.exposures()
         return only
+
+
+class Shown:
+    """A table that is shown rows, each a frame of its own, 1 ms apart."""
+
+    def __init__(self, **limits: int) -> None:
+        self.table = Table(TrackSettings(limits=replace(TrackLimits(), **limits)))
+        self.frame = 0
+        self.now = START
+
+    @property
+    def hits(self) -> dict[str, int]:
+        return dict(self.table.limits_hit)
+
+    def see(self, *made: Observation, at: float | None = None) -> list[Event]:
+        """All events; rows in one frame where they are nested."""
+        if at is not None:
+            self.now = seconds(at)
+        rows = pack(map(self._stamp, made))
+        events: list[Event] = []
+        index = 0
+        while index < len(rows):
+            index, found = self.table.update(rows, index)
+            events += found
+            if EventType.CLOSED in types(found):
+                self.table.drop_closed()
+        return events
+
+    def _stamp(self, one: Observation) -> Observation:
+        if not one.depth:
+            self.frame += 1
+            self.now += 1_000_000
+        return one._replace(frame=self.frame, time=self.now, outer_id=one.outer_id or self.frame)
+
+
+def types(events: Iterable[Event]) -> list[EventType]:
+    return [EventType(event.type) for event in events]
 
 
 def latest(changes: Iterable[Change], kind: type[Record]) -> dict[str, Record]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from sensor.schema.records import Endpoint, ExposureRecord, Proof
+from sensor.schema.records import ExposureRecord, Proof
 from sensor.schema.rows import Observation
 from sensor.schema.words import ExposureState
+from sensor.track import exposures
 from sensor.track.conversation import TCP
-from sensor.track.exposure import REMOTES_KEPT, REMOTES_SHOWN, Attempt, Exposure
+from sensor.track.exposure import REMOTES_SHOWN
 from sensor.track.settings import Service, TrackSettings
 from sensor.wire.addresses import packed
 from tests.track.rows import (
@@ -142,6 +143,14 @@ def test_an_answer_without_its_opening_is_an_answer() -> None:
 def test_a_reset_without_its_opening_refuses_nothing() -> None:
     sensor = qualified(Sensor())
     assert sensor.see(rst()) == []
+
+
+def test_its_opening_seen_later_is_evidence_and_no_document() -> None:
+    sensor = Sensor()
+    sensor.see(syn_ack())
+    assert sensor.see(syn()) == []
+    sensor.finish()
+    assert proofs(sensor.exposure()) == [(1, "SYN-ACK out"), (2, "SYN in")]
 
 
 def test_what_the_host_opens_itself_exposes_nothing() -> None:
@@ -336,11 +345,13 @@ def test_remotes_are_counted_and_twenty_listed() -> None:
     assert sensor.exposure().remotes == tuple(remotes[:REMOTES_SHOWN])
 
 
-def test_above_its_limit_the_count_of_remotes_is_a_floor() -> None:
-    made = Exposure("x", 0, 0, Attempt(TCP, Endpoint(TEREDO, 1), Endpoint(NATIVE, 1)))
-    for number in range(REMOTES_KEPT + 10):
-        made.meet(0, ATTEMPTED, Endpoint(number.to_bytes(16), 1), [])
-    assert len(made.remotes) == REMOTES_KEPT
+def test_above_its_limit_the_count_of_remotes_is_a_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposures, "REMOTES_KEPT", 3)
+    sensor = qualified(Sensor())
+    sensor.see(*(syn(source=NATIVE[:15] + bytes([number])) for number in range(5)))
+    sensor.finish()
+    assert sensor.exposure().remotes_count == 3
+    assert sensor.hits == {}
 
 
 # one service, several tunnels
@@ -424,7 +435,10 @@ def test_policy_is_told_where_there_is_one(
 
 
 def test_proofs_are_kept_once() -> None:
-    made = Exposure("x", 0, 0, Attempt(TCP, Endpoint(TEREDO, 1), Endpoint(NATIVE, 1)))
+    sensor = qualified(Sensor())
+    sensor.see(syn())
+    (made,) = sensor.tracker.exposures.values()
+    made.evidence = []
     proof = Proof("a", 1, 0, "SYN in")
     made.prove(proof, proof, Proof("a", 2, 5, "SYN in"))
     assert made.evidence == [proof]

@@ -10,6 +10,7 @@ from sensor.track.keys import (
     moved_key,
     source_of,
 )
+from sensor.track.slots import NO_PARENT
 from sensor.wire import icmpv6
 from tests.track.rows import (
     BROKER,
@@ -46,21 +47,23 @@ def test_a_flow_is_the_same_both_ways() -> None:
 
 def test_over_udp_the_client_is_the_tunnel_whoever_is_far() -> None:
     made = row(CLIENT, RELAY)
-    key = client_key(made, padded(CLIENT), padded(RELAY), None)
-    assert key == client_key(made, padded(CLIENT), padded(SERVER), None)
-    assert key != client_key(made, padded(MAPPED), padded(RELAY), None)
+    key = client_key(made, padded(CLIENT), padded(RELAY), NO_PARENT)
+    assert key == client_key(made, padded(CLIENT), padded(SERVER), NO_PARENT)
+    assert key != client_key(made, padded(MAPPED), padded(RELAY), NO_PARENT)
 
 
 def test_without_ports_the_pair_is_the_tunnel_whichever_is_the_client() -> None:
     made = direct(row(PUBLIC, BROKER))
-    key = client_key(made, padded(PUBLIC), padded(BROKER), None)
-    assert key == client_key(made, padded(BROKER), padded(PUBLIC), None)
-    assert key != client_key(made, padded(PUBLIC), padded(CLIENT), None)
+    key = client_key(made, padded(PUBLIC), padded(BROKER), NO_PARENT)
+    assert key == client_key(made, padded(BROKER), padded(PUBLIC), NO_PARENT)
+    assert key != client_key(made, padded(PUBLIC), padded(CLIENT), NO_PARENT)
 
 
 def test_a_nested_tunnel_is_one_of_its_parent() -> None:
     for made in (row(CLIENT, RELAY), direct(row(PUBLIC, BROKER))):
-        keys = {client_key(made, padded(CLIENT), padded(RELAY), parent) for parent in (None, 0, 1)}
+        keys = {
+            client_key(made, padded(CLIENT), padded(RELAY), parent) for parent in (NO_PARENT, 0, 1)
+        }
         assert len(keys) == 3
 
 

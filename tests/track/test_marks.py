@@ -9,7 +9,7 @@ import pytest
 
 from sensor.schema.rows import Observation
 from sensor.schema.words import Confidence, Evidence, Kind, TeredoPacket, Transport
-from sensor.track import recent
+from sensor.track import marks
 from sensor.track.marks import Marks, accepted, counts
 from sensor.track.settings import TrackLimits
 from tests.track.rows import (
@@ -128,11 +128,21 @@ def test_flows_are_bounded_and_the_longest_silent_goes() -> None:
     mark = Marked(flows=2)
     mark(row(CLIENT, RELAY))
     mark(row(NEIGHBOUR, RELAY))
-    mark(other(WEAK))
-    mark(row(CLIENT, STRANGER))
+    mark(other(WEAK), 1)
+    mark(row(CLIENT, STRANGER), 1)
     assert mark.hits == {"flows": 1}
-    assert accepted(mark(WEAK._replace(outer_id=9)))
-    assert not accepted(mark(bare(row(NEIGHBOUR, RELAY))))
+    assert accepted(mark(WEAK._replace(outer_id=9), 1))
+    assert not accepted(mark(bare(row(NEIGHBOUR, RELAY)), 1))
+
+
+def test_within_a_second_flows_keep_their_order() -> None:
+    mark = Marked(flows=2)
+    mark(row(CLIENT, RELAY), 5)
+    mark(row(NEIGHBOUR, RELAY), 5)
+    assert accepted(mark(other(WEAK), 5.999))
+    mark(row(CLIENT, STRANGER), 5.999)
+    assert not accepted(mark(WEAK._replace(outer_id=9), 5.999))
+    assert accepted(mark(bare(row(NEIGHBOUR, RELAY)), 5.999))
 
 
 def test_quoted_packets_teach_nothing_and_count_nowhere() -> None:
@@ -218,7 +228,7 @@ def test_copies_are_marked_and_never_counted_as_traffic() -> None:
 
 
 def test_copies_beyond_the_limit_are_missed_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "RECENT_LIMIT", 2)
+    monkeypatch.setattr(marks, "COPIES_KEPT", 2)
     mark = Marked()
     mark(syn(outer_id=1))
     mark(syn(outer_id=2))

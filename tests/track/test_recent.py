@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from sensor.schema.words import TeredoPacket
-from sensor.track import recent
 from sensor.track.recent import Recent, Sighting, copy_key, signature, view_key
 from tests.track.rows import (
     CLIENT,
@@ -20,13 +17,15 @@ from tests.track.rows import (
     syn,
 )
 
+LIMIT = 100
+
 
 def sighting(time: int, frame: int = 1) -> Sighting:
-    return Sighting(time, frame, CLIENT, ())
+    return Sighting(time, frame)
 
 
 def test_a_sighting_is_found_within_the_window_and_not_after() -> None:
-    seen = Recent(50)
+    seen = Recent(50, LIMIT)
     assert not seen.add(b"a", sighting(100, 7))
     assert seen.find(b"a", 150) == sighting(100, 7)
     assert seen.find(b"a", 151) is None
@@ -36,23 +35,22 @@ def test_a_sighting_is_found_within_the_window_and_not_after() -> None:
 
 
 def test_what_left_the_window_is_forgotten() -> None:
-    seen = Recent(50)
+    seen = Recent(50, LIMIT)
     for time in range(0, 1000, 10):
         seen.add(b"%d" % time, sighting(time))
     assert len(seen) == 6
 
 
 def test_a_newer_sighting_replaces_the_older() -> None:
-    seen = Recent(50)
+    seen = Recent(50, LIMIT)
     seen.add(b"a", sighting(0, 1))
     seen.add(b"a", sighting(40, 2))
     assert seen.find(b"a", 80) == sighting(40, 2)
     assert len(seen) == 1
 
 
-def test_the_number_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "RECENT_LIMIT", 3)
-    seen = Recent(50)
+def test_the_number_is_bounded_and_the_oldest_goes() -> None:
+    seen = Recent(50, 3)
     full = [seen.add(b"%d" % number, sighting(number)) for number in range(5)]
     assert full == [False, False, False, True, True]
     assert len(seen) == 3
@@ -60,9 +58,8 @@ def test_the_number_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPat
     assert seen.find(b"2", 5) is not None
 
 
-def test_time_that_runs_back_leaves_the_number_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "RECENT_LIMIT", 10)
-    seen = Recent(50)
+def test_time_that_runs_back_leaves_the_number_bounded() -> None:
+    seen = Recent(50, 10)
     seen.add(b"future", sighting(1 << 62))
     for number in range(100):
         seen.add(b"%d" % number, sighting(number * 1000))
@@ -93,6 +90,8 @@ def test_a_signature_tells_packets_of_one_digest_apart() -> None:
         made._replace(depth=1),
     ):
         assert signature(made) != signature(other)
+        assert copy_key(made) != copy_key(other)
+        assert view_key(made, RELAY, False) != view_key(other, RELAY, False)
 
 
 def test_a_view_keeps_what_a_nat_does_not_rewrite() -> None:

@@ -20,7 +20,7 @@ from tests.track.rows import (
 
 
 def slot_of(first: object) -> TunnelSlot:
-    return TunnelSlot(3, first, CLIENT, RELAY, True)  # type: ignore[arg-type]
+    return TunnelSlot(3, first, CLIENT, RELAY)  # type: ignore[arg-type]
 
 
 def test_counts_packets_octets_directions_and_bubbles() -> None:
@@ -31,7 +31,7 @@ def test_counts_packets_octets_directions_and_bubbles() -> None:
     assert not slot.answered
     slot.count(row(RELAY, CLIENT, time=seconds(3), wire_length=110), False)
     assert slot.answered
-    assert (slot.packets, slot.bytes, slot.bubbles) == (2, 200, 1)
+    assert (slot.packets, slot.bytes, slot.statistics.bubbles) == (2, 200, 1)
     assert (slot.inbound, slot.outbound) == (1, 1)
     assert (slot.first, slot.last, slot.last_outbound) == (seconds(5), seconds(5), seconds(5))
 
@@ -51,8 +51,8 @@ def test_began_in_mid_life_unless_with_a_solicitation() -> None:
 
 
 def test_the_vlan_is_that_of_the_first_packet() -> None:
-    assert slot_of(row(CLIENT, RELAY, vlan=8)).vlan == 7
-    assert slot_of(row(CLIENT, RELAY)).vlan is None
+    assert slot_of(row(CLIENT, RELAY, vlan=8)).vlan == 8
+    assert slot_of(row(CLIENT, RELAY)).vlan == 0
 
 
 def test_a_sign_of_teredo_upgrades_bare_ipv6_in_udp() -> None:
@@ -67,7 +67,7 @@ def test_a_sign_of_teredo_upgrades_bare_ipv6_in_udp() -> None:
 
 def test_the_first_packet_that_agrees_with_its_ends_names_the_kind() -> None:
     made = direct(row(PUBLIC, BROKER), Kind.SIXTOFOUR)
-    slot = TunnelSlot(0, made, PUBLIC, BROKER, False)
+    slot = TunnelSlot(0, made, PUBLIC, BROKER)
     slot.count(made._replace(anomalies=int(Anomaly.EMBEDDED_MISMATCH)), True)
     slot.count(direct(row(PRIVATE, BROKER), Kind.ISATAP), True)
     slot.count(direct(row(PRIVATE, BROKER), Kind.SIXINFOUR), True)

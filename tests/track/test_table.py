@@ -1,649 +1,575 @@
-"""The table: attribution, joining of views, limits, expiry."""
+"""The compiled table does what its scalar twin does, row for row, event for event."""
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
 import pytest
 
-from sensor.schema.rows import Observation
-from sensor.schema.words import Confidence, EventType, Kind, Vantage
-from sensor.track import recent
-from sensor.track.settings import TrackSettings, Zone, network
-from sensor.track.table import NEVER, Table
+import sensor.jit
+from sensor.capture.files import CaptureFile
+from sensor.data import resource
+from sensor.decode.scalar import decode_batch
+from sensor.decode.settings import DecodeSettings
+from sensor.schema.records import Change
+from sensor.schema.rows import OBSERVATION, STACK_LIMIT, Observation, Rows, pack, unpack
+from sensor.schema.words import EventType, TeredoPacket, Vantage
+from sensor.track import connectivity, conversations, exposures, hosts, index, marks, scalar, table
+from sensor.track.interface import NEVER, TableLike
+from sensor.track.settings import DEFAULT_ZONES, TrackLimits, TrackSettings, Zone, network
+from sensor.track.tracker import Tracker
 from sensor.wire.addresses import packed
+from tests.track import chance
+from tests.track.both import SECOND, Both, Story, drive
 from tests.track.rows import (
     ACK,
-    BROKER,
     CLIENT,
-    LINK_LOCAL,
-    MAPPED,
+    FIN,
     NATIVE,
     NATIVE2,
     NEIGHBOUR,
-    NONCE2,
-    OTHER_MAPPED,
     PRIVATE,
-    PUBLIC,
     RELAY,
-    SERVER,
+    RST,
     SITE,
-    STRANGER,
+    START,
     SYN,
     TEREDO,
-    End,
-    Sensor,
-    ack,
-    actions,
     address_of,
-    advertisement,
-    bare,
     bubble,
-    direct,
-    echo,
-    flows,
-    proofs,
-    qualified,
     row,
     seconds,
     solicitation,
     syn,
     syn_ack,
-    tcp,
-    udp,
 )
+from tests.track.world import Shown, World
 
-INSIDE, OUTSIDE = 0, 1  # captures
+LIMITS = TrackLimits(
+    tunnels=20, conversations=50, flows=15, exposures=12, peers=4, promotions_per_minute=5
+)
+TINY = TrackLimits(
+    tunnels=4,
+    conversations=3,
+    flows=4,
+    exposures=2,
+    peers=2,
+    promotions_per_minute=1,
+    copy_window_ns=SECOND // 1000,
+    join_window_ns=SECOND,
+    teredo_idle_ns=20 * SECOND,
+    tunnel_idle_ns=60 * SECOND,
+    tcp_idle_ns=10 * SECOND,
+    closed_idle_ns=SECOND,
+    datagram_idle_ns=5 * SECOND,
+)
+ZONED = TrackSettings(
+    zones=(
+        *DEFAULT_ZONES,
+        Zone("lab", (network("192.168.0.0/24"),), frozenset({7}), inside=False),
+        Zone("phones", (network("192.0.2.0/26"),), frozenset({4, 7})),
+        Zone("all", (network("192.168.0.0/24"), network("203.0.113.40"))),
+        Zone("dmz", (network("203.0.113.0/28"), network("2a00:db8::/64")), inside=False),
+    ),
+    nat_pools=(network("203.0.113.0/24"), network("2a00:db8::/120")),
+)
+SETTINGS = {
+    "default": TrackSettings(),
+    "some": TrackSettings(limits=LIMITS),
+    "tiny": TrackSettings(limits=TINY),
+    "zoned": ZONED,
+}
+SIDES = (Vantage.INSIDE, Vantage.OUTSIDE)
+# What is fixed in compiled code, small enough to be reached; with the twin's module.
+POOLS = {
+    "NOTICES_PER_MINUTE": (scalar, 6),
+    "TESTS_KEPT": (connectivity, 3),
+    "PEERS_KEPT": (scalar, 30),
+    "COPIES_KEPT": (marks, 64),
+    "VIEWS_KEPT": (scalar, 64),
+    "VIEWS_SURE": (scalar, 4),
+    "CLOSED_KEPT": (conversations, 20),
+    "REMOTES_KEPT": (exposures, 3),
+    "REMOTES_POOL": (exposures, 8),
+    "HOSTS_KEPT": (hosts, 10),
+}
+LIMIT_NAMES = {
+    "tunnels", "conversations", "flows", "exposures", "peers", "promotions", "sightings",
+    "notices", "tests", "remotes", "hosts",
+}  # fmt: skip
+RAISED = set(EventType) - {EventType.NONE}
 
 
-def client(number: int) -> End:
-    return packed(f"10.1.{number >> 8}.{number & 255}"), 50000
+# Rows
 
 
-def outbound(number: int) -> Observation:
-    return bubble(client(number), RELAY, address_of((MAPPED[0], number + 1)))
+def batches(frames: Iterable[Sequence[Observation]], most: int = 500) -> Iterator[Rows]:
+    """Whole frames, about so many rows at once."""
+    part: list[Observation] = []
+    for frame in frames:
+        part += frame
+        if len(part) >= most:
+            yield pack(part)
+            part = []
+    if part:
+        yield pack(part)
 
 
-def inbound(number: int) -> Observation:
-    return bubble(RELAY, client(number), NATIVE, address_of((MAPPED[0], number + 1)))
+def exchanges(world: World, count: int) -> list[list[Observation]]:
+    return [frame for frame, _ in world.frames(count)]
 
 
-# update
+def grouped(rows: Iterable[Observation]) -> list[list[Observation]]:
+    """Frames of random rows, as many rows in each as the decoder gives at most."""
+    frames: list[list[Observation]] = []
+    for made in map(in_range, rows):
+        if made.depth and frames and len(frames[-1]) < STACK_LIMIT:
+            frames[-1].append(made)
+        else:
+            frames.append([made._replace(depth=0)])
+    return frames
 
 
-def test_it_stops_behind_the_first_frame_with_events_and_before_a_sweep() -> None:
-    table = Table(TrackSettings())
-    times = [0, 1, 2, 11]
-    rows = [
-        made._replace(time=seconds(at), outer_id=at, frame=at + 1)
-        for at, made in zip(times, [outbound(0), outbound(0), inbound(0), outbound(0)], strict=True)
+def in_range(made: Observation) -> Observation:
+    """With numbers of which differences fit in 64 bits, as the twin computes them."""
+    time = made.time if abs(made.time) <= 1 << 62 else made.time >> 1
+    return made._replace(time=time, frame=made.frame & (1 << 63) - 1)
+
+
+def decoded(paths: Sequence[Path]) -> list[list[Observation]]:
+    """The rows of captures by packet time."""
+    frames: list[list[Observation]] = []
+    for source, path in enumerate(paths):
+        with CaptureFile(str(path), source) as capture:
+            for batch in capture.batches():
+                rows = decode_batch(batch, DecodeSettings()).rows
+                frames += grouped(unpack(rows))
+    return sorted(frames, key=lambda frame: frame[0].time)
+
+
+def deep(seed: int, count: int) -> list[list[Observation]]:
+    """Frames of as many tunnels as there may be in one, each of them another."""
+    dice = random.Random(seed)
+    frames = []
+    for number in range(1, count + 1):
+        frame = []
+        for depth in range(STACK_LIMIT):
+            ends = [(dice.choice([PRIVATE, CLIENT, RELAY])[0], dice.randrange(5)) for _ in range(2)]
+            made = dice.choice([syn, syn_ack])(port=dice.randrange(9))._replace(
+                frame=number, time=START + number * SECOND // 10, depth=depth,
+                inner_digest=dice.getrandbits(64),
+                outer_source=ends[0][0].ljust(16, b"\0"), outer_source_port=ends[0][1],
+                outer_destination=ends[1][0].ljust(16, b"\0"), outer_destination_port=ends[1][1],
+            )  # fmt: skip
+            frame.append(made)
+        frames.append(frame)
+    return frames
+
+
+def raised(story: Story) -> set[EventType]:
+    return {EventType(event.type) for event in story.events}
+
+
+# Random rows
+
+
+@pytest.mark.parametrize("sides", [(), SIDES], ids=["sides unknown", "sides named"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_exchanges_through_a_nat(name: str, sides: tuple[Vantage, ...], seed: int) -> None:
+    for more in range(3):
+        world = World(seed + more, busy=more == 2, natives=20 * more)
+        label = f"World({seed + more}), {name}"
+        drive(Both(SETTINGS[name], sides, label=label), batches(exchanges(world, 300)))
+
+
+@pytest.mark.parametrize("wild", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_random_rows(name: str, wild: float, seed: int) -> None:
+    frames = grouped(chance.rows(seed, 1000, wild))
+    story = drive(Both(SETTINGS[name], label=f"chance, seed {seed}, {name}"), batches(frames))
+    assert EventType.TUNNEL in raised(story)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETTINGS)
+def test_many_random_rows(name: str, seed: int) -> None:
+    found: set[EventType] = set()
+    for more in range(8):
+        label = f"seed {seed + more}, {name}"
+        world = exchanges(World(seed + more, busy=more % 4 == 3, natives=10 * more), 1000)
+        found |= raised(drive(Both(SETTINGS[name], label=label), batches(world)))
+        rows = grouped(chance.rows(seed + more, 1000, 0.2))
+        found |= raised(drive(Both(SETTINGS[name], SIDES, label=label), batches(rows)))
+    exposed = {EventType.DROPPED} if SETTINGS[name].limits.exposures < 1000 else set()
+    assert found >= RAISED - {EventType.CLOSED, EventType.DROPPED} | exposed
+
+
+@pytest.mark.parametrize("tunnels", [1, 2, 3, STACK_LIMIT, 100])
+def test_the_deepest_frames(tunnels: int, seed: int) -> None:
+    """A frame may make and end as many tunnels as it has layers."""
+    limits = replace(TINY, tunnels=tunnels, promotions_per_minute=10_000)
+    both = Both(TrackSettings(limits=limits), label=f"deep, seed {seed}, {tunnels} tunnels")
+    story = drive(both, batches(deep(seed, 60)))
+    assert raised(story) >= {EventType.TUNNEL, EventType.END}
+
+
+def test_rows_of_random_octets_do_no_harm(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    rows = dice.integers(0, 256, (3000, OBSERVATION.itemsize), np.uint8)
+    rows = rows.view(OBSERVATION).reshape(-1)
+    rows["depth"][::STACK_LIMIT] = 0
+    rows["confidence"][::3] = 3
+    rows["quoted"][::2] = rows["copy_of"][::2] = 0
+    kept = table.Table(SETTINGS["some"])
+    at, told = 0, 0
+    while at < len(rows):
+        at, events = kept.update(rows, at)
+        for event in events:
+            told += 1
+            assert event.type == EventType.CLOSED or kept.tunnel(event.tunnel).promoted
+        kept.drop_closed()
+    for now in (-(1 << 63), 0, NEVER):
+        kept.expire(now)
+    kept.finish()
+    assert told > 100
+    assert kept.limits_hit["tunnels"] > 0
+    assert len(kept.hosts()) >= 0
+
+
+@pytest.mark.parametrize("time", [NEVER, NEVER - 1, -(1 << 63)])
+def test_no_time_is_too_late_or_too_early(time: int) -> None:
+    both = Both(TrackSettings())
+    story = drive(both, [pack([row(CLIENT, RELAY, frame=1, time=time)])])
+    assert raised(story) >= {EventType.TUNNEL}
+
+
+# Told
+
+
+def talk(seed: int) -> list[list[Observation]]:
+    """One connection in which everything is said, all letters and more SYNs than are kept."""
+    dice = random.Random(seed)
+    made = [bubble(CLIENT, RELAY), syn_ack(), *(syn(tcp_sequence=1000 * n) for n in range(1, 7))]
+    made += [syn_ack(tcp_acknowledgement=1000 * n + 1) for n in range(9)]
+    for flags in dice.sample([ACK, FIN | ACK, RST, SYN | ACK, RST | ACK, SYN | FIN] * 3, 18):
+        length = dice.choice([0, 8])
+        made.append(syn()._replace(tcp_flags=flags, payload_length=length))
+        made.append(syn_ack()._replace(tcp_flags=flags, payload_length=length))
+    return stamped(made)
+
+
+def stamped(made: Iterable[Observation]) -> list[list[Observation]]:
+    """A millisecond apart."""
+    return [
+        [one._replace(frame=number, outer_id=number & 0xFFFF, time=START + number * SECOND // 1000)]
+        for number, one in enumerate(made, 1)
     ]
-    index, events = table.update(rows, 0, seconds(10))
-    assert index == 1
-    assert events[0].type == EventType.TUNNEL
-    assert {event.row for event in events} == {0}
-    assert table.update(rows, 1, seconds(10)) == (3, [])
-    assert table.update(rows, 3, seconds(10)) == (3, [])
-    assert table.update(rows, 3, NEVER) == (4, [])
-    assert table.slots[0].packets == 4
 
 
-def test_a_bubble_alone_is_a_tunnel() -> None:
-    sensor = Sensor()
-    assert actions(sensor.see(outbound(0))) == ["tunnel-discovered", "tunnel-updated"]
-    assert sensor.tunnel().client == client(0)
+def test_a_talk_of_everything(seed: int) -> None:
+    histories = set()
+    for more in range(20):
+        story = drive(
+            Both(TrackSettings(), label=f"talk({seed + more})"), batches(talk(seed + more))
+        )
+        histories |= {len(state.history.rstrip(b"\0")) for state in story.closed}
+        assert EventType.ANSWER in raised(story)
+    assert max(histories) > 8
 
 
-# nested tunnels
-
-INNER_V4: tuple[End, End] = ((packed("10.9.9.9"), 4000), (packed("198.51.100.99"), 3544))
-
-
-def nested(first: Observation, second: Observation) -> list[Observation]:
-    """One frame with a tunnel in a tunnel."""
-    return [first._replace(inner_transport=4, has_transport=0), second._replace(depth=1)]
+def test_counters_of_nibbles_saturate() -> None:
+    asked = [solicitation(nonce=b"\x10\x9f\xff\x9e\x9d\x9c\x9b\x9a")] * 11_000
+    story = drive(Both(TrackSettings()), batches(stamped(asked)))
+    (state,) = story.tunnels
+    counters = np.array([state.nonce_nibbles_0, state.nonce_nibbles_2, state.nonce_nibbles_3])
+    assert counters.view(np.uint16)[[1, 5, 11]].tolist() == [11_000, 65_535, 11_000]
 
 
-def test_a_nested_tunnel_names_its_parent_and_has_the_conversation() -> None:
-    sensor = qualified(Sensor())
-    ask = tcp(INNER_V4[1], INNER_V4[0], NATIVE2, SITE, (4000, 22))
-    answer = tcp(*INNER_V4, SITE, NATIVE2, (22, 4000), SYN | ACK, tcp_acknowledgement=1001)
-    sensor.see(nested(syn(), ask), nested(syn_ack(), answer))
-    outer, inner = sensor.tunnels()
-    assert (outer.parent, inner.parent) == (None, outer.id)
-    assert inner.inside is not None
-    assert inner.inside.mac is None
-    sensor.finish()
-    (flow,) = flows(sensor.changes)
-    assert flow.tunnel_id == inner.id
-    exposure = sensor.exposure()
-    assert (exposure.tunnel_id, exposure.address, exposure.port) == (inner.id, SITE, 22)
-    assert exposure.state.text == "answered"
+X, A, B = ((packed(f"203.0.113.{number}"), 1000 + number) for number in (51, 52, 53))
+# What a packet between A and B belongs to changes with the last packet but one.
+CHANGES = {
+    "another tunnel": ([(A, RELAY, A), (A, CLIENT, None), (CLIENT, RELAY, None)], (A, CLIENT), 1),
+    "its inside end": ([(B, RELAY, None), (A, RELAY, A), (A, B, None), (B, RELAY, B)], (A, B), 0),
+    "by another's packet": (
+        [(X, RELAY, None), (B, RELAY, None), (A, RELAY, A), (A, B, None), (B, X, B)], (A, B), 1,
+    ),
+}  # fmt: skip
 
 
-def test_a_nested_tunnel_lies_the_way_the_one_around_it_does() -> None:
-    """Whoever sends from outside may write an inside address into what is nested."""
-    sensor = qualified(Sensor())
-    forged = tcp(*INNER_V4, SITE, NATIVE2, (22, 4000), SYN | ACK, tcp_acknowledgement=1001)
-    sensor.see(nested(syn(), forged))
-    assert sensor.exposures() == []
-    _, inner = sensor.tunnels()
-    assert inner.client == INNER_V4[1]
-    assert inner.remote == INNER_V4[0]
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_flow_belongs_to_whom_it_belongs_now(name: str) -> None:
+    """Who is found for a flow is remembered, until something that decides it has changed."""
+    told, (source, destination), expected = CHANGES[name]
+    made = [
+        row(one, two, inner_source=address_of(own) if own else NATIVE2, inner_destination=NATIVE)
+        for one, two, own in [*told, *[(source, destination, None)] * 5]
+    ]
+    story = drive(Both(TrackSettings(), label=name), batches(stamped(made)))
+    packets = {state.serial: state.packets for state in story.tunnels}
+    assert packets[expected] >= 6
 
 
-def test_what_is_nested_does_not_speak_for_another_tunnel() -> None:
-    sensor = qualified(Sensor())
-    forged = bubble(CLIENT, RELAY, address_of(OTHER_MAPPED))
-    sensor.see(nested(syn(), forged))
-    outer, inner = sensor.tunnels()
-    assert outer.teredo is not None
-    assert outer.teredo.mapped == MAPPED
-    assert outer.packets == 4
-    assert inner.parent == outer.id
+def test_a_flow_outlives_its_tunnel() -> None:
+    """A mirrored copy keeps the flow, not the tunnel."""
+    first, other = row(CLIENT, RELAY), row(NEIGHBOUR, RELAY)
+    seen = [(first, 0.0), (first, 0.04), (other, 200.0), (other, 300.02), (first, 300.03)]
+    frames = [
+        [made._replace(frame=number, time=seconds(at))] for number, (made, at) in enumerate(seen, 1)
+    ]
+    story = drive(Both(TrackSettings()), batches(frames))
+    assert raised(story) >= {EventType.END}
+    assert [(state.serial, state.packets) for state in story.tunnels] == [(1, 2), (2, 1)]
 
 
-def test_what_is_nested_where_no_inside_end_is_known_does_not_either() -> None:
-    sensor = qualified(Sensor())
-    around = direct(row(PUBLIC, BROKER, inner_source=NATIVE, inner_destination=SITE))
-    sensor.see(nested(around, bubble(CLIENT, RELAY, address_of(OTHER_MAPPED))))
-    first, outer, inner = sensor.tunnels()
-    assert first.teredo is not None
-    assert (first.packets, first.teredo.mapped) == (3, MAPPED)
-    assert (inner.client, inner.parent) == (CLIENT, outer.id)
+# Captures
 
 
-def test_in_a_tunnel_without_inside_end_a_nested_one_is_judged_by_itself() -> None:
-    sensor = Sensor()
-    around = direct(row(PUBLIC, BROKER, inner_source=NATIVE, inner_destination=SITE))
-    sensor.see(nested(around, bubble(INNER_V4[0], INNER_V4[1])))
-    sensor.see(nested(around, bubble(INNER_V4[1], INNER_V4[0], NATIVE, TEREDO)))
-    outer, inner = sensor.tunnels()
-    assert outer.inside is None
-    assert inner.inside is not None
-    assert (inner.client, inner.packets) == (INNER_V4[0], 2)
+def test_every_capture_alone(captures: Path) -> None:
+    seen = 0
+    for path in [*sorted(captures.glob("*/*.pcap")), resource("demo.pcap")]:
+        story = drive(Both(TrackSettings(), label=path.name), batches(decoded([path]), 50))
+        seen += len(story.events)
+    assert seen > 50
 
 
-def test_ipv6_in_ipv6_is_no_tunnel_of_its_own() -> None:
-    sensor = qualified(Sensor())
-    inner = syn(port=22)._replace(kind=Kind.IP6_IN_IP6, kinds=1 << Kind.IP6_IN_IP6)
-    sensor.see(nested(syn(), inner))
-    assert sensor.tunnel().packets == 4
-    assert sensor.exposure().port == 22
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("swapped", [True, False])
+def test_both_sides_of_a_nat(captures: Path, told: bool, swapped: bool) -> None:
+    paths = [captures / f"miredo/nat-{side}.pcap" for side in ("inside", "outside")]
+    sides = SIDES if told else ()
+    if swapped:
+        paths, sides = paths[::-1], sides[::-1]
+    story = drive(Both(TrackSettings(), sides), batches(decoded(paths)))
+    assert raised(story) >= {EventType.JOIN, EventType.ANSWER, EventType.COMPLETED}
 
 
-def test_a_weak_row_inside_takes_nothing_from_the_one_around_it() -> None:
-    """Forty octets like an IPv6 header in a datagram do not hide the datagram."""
-    sensor = qualified(Sensor())
-    question = udp(RELAY, CLIENT, NATIVE, TEREDO, (5000, 161))
-    sensor.see([question, bare(row((NATIVE, 5000), (TEREDO, 161), depth=1))])
-    assert sensor.exposure().port == 161
+# Trackers
 
 
-def test_what_is_nested_in_a_weak_row_counts_for_nothing() -> None:
-    sensor = Sensor()
-    sensor.see(nested(bare(row(CLIENT, RELAY)), row((NATIVE, 5000), (TEREDO, 161))))
-    assert sensor.changes == []
+def changes_of(kept: TableLike, settings: TrackSettings, shown: Sequence[Shown]) -> list[Change]:
+    octets = {frame[0].frame: data for frame, data in shown}
+
+    def frame_of(made: Observation) -> bytes:
+        return octets.get(made.frame) or random.Random(made.frame).randbytes(200)
+
+    tracker = Tracker(settings, kept, ("in.pcap", "out.pcap"))
+    changes: list[Change] = []
+    for rows in batches(frame for frame, _ in shown):
+        tracker.update(rows, frame_of)
+        changes += tracker.take_changes()
+    tracker.finish()
+    return changes + tracker.take_changes()
 
 
-# two views of one tunnel
+@pytest.mark.parametrize("name", SETTINGS)
+def test_trackers_tell_the_same(name: str, seed: int) -> None:
+    settings = SETTINGS[name]
+    for more in range(2):
+        label = f"World({seed + more}), {name}"
+        shown = list(World(seed + more, natives=20 * more).frames(300))
+        found = changes_of(Both(settings, SIDES, label=label), settings, shown)
+        expected = changes_of(scalar.Table(settings, SIDES), settings, shown)
+        for number, pair in enumerate(zip(found, expected, strict=False)):
+            assert pair[0] == pair[1], f"{label}: change {number}"
+        assert len(found) == len(expected)
+        assert {change.action for change in found} >= {"inner-flow", "exposure-opened"}
 
 
-def both(sensor: Sensor, inside: Observation, outside: Observation) -> None:
-    """Seen inside first, and outside a moment later."""
-    sensor.see(inside._replace(source=INSIDE))
-    sensor.see(outside._replace(source=OUTSIDE))
+# What must make no difference
 
 
-def joined() -> Sensor:
-    sensor = Sensor()
-    both(sensor, solicitation(), solicitation(client=MAPPED))
-    return sensor
+def test_batches_may_end_anywhere(seed: int) -> None:
+    frames = exchanges(World(seed, natives=10), 200)
+    whole = drive(Both(SETTINGS["some"], SIDES), batches(frames))
+    cut = drive(Both(SETTINGS["some"], SIDES), batches(frames, 1))
+    assert cut == whole
+    both = Both(SETTINGS["some"], SIDES)
+    for at in range(0, len(frames), 7):  # and the whole rest after each piece
+        both = Both(SETTINGS["some"], SIDES)
+        assert drive(both, [*batches(frames[:at]), *batches(frames[at:], 10_000)]) == whole
 
 
-def test_two_views_are_joined_by_the_nonce() -> None:
-    sensor = joined()
-    tunnel = sensor.tunnel()
-    assert (tunnel.client, tunnel.packets) == (CLIENT, 1)
-    assert tunnel.scope.vantage is Vantage.BOTH
-    assert actions(sensor.changes) == ["tunnel-discovered", "tunnel-updated"]
+SECRETS = {
+    # What keys are folded with stays random: two of them must never be the same.
+    "zero": bytes(8 * 2 * index.KEY_WORDS)
+    + random.Random(2).randbytes(8 * 2 * index.KEY_WORDS)
+    + bytes(8),
+    "ones": b"\xff" * (8 * index.SECRETS),
+    "even": b"\x02\0\0\0\0\0\0\0" * index.SECRETS,
+    "random": random.Random(1).randbytes(8 * index.SECRETS),
+}
 
 
-def test_after_that_every_packet_counts_once_whichever_side_comes_first() -> None:
-    sensor = joined()
-    sensor.see(
-        advertisement(client=MAPPED),
-        advertisement(),
-        bubble(CLIENT, RELAY),
-        bubble(MAPPED, RELAY),
-        tcp(RELAY, MAPPED, NATIVE, TEREDO, (49138, 8080)),
-        syn(),
-        syn_ack(),
-        tcp(MAPPED, RELAY, TEREDO, NATIVE, (8080, 49138), SYN | ACK, tcp_sequence=5000,
-            tcp_acknowledgement=1001),
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("name", ["some", "tiny"])
+def test_no_result_depends_on_the_secrets(secret: str, name: str, seed: int) -> None:
+    frames = exchanges(World(seed, natives=10), 200)
+    known = drive(Both(SETTINGS[name]), batches(frames))
+    both = Both(SETTINGS[name], secrets=SECRETS[secret], label=f"secrets {secret}")
+    assert drive(both, batches(frames)) == known
+
+
+# As plain Python
+
+
+def test_a_process_that_compiles_nothing_tells_the_same(project_root: Path, seed: int) -> None:
+    program = f"from {__name__} import compare_uncompiled; compare_uncompiled({seed})"
+    done = subprocess.run(
+        # Words of 64 bits wrap on purpose: in hashes (index.py) and in _mixed.
+        [
+            sys.executable, "-W", "error", "-W", "ignore:overflow encountered:RuntimeWarning",
+            "-c", program,
+        ],
+        cwd=project_root,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )  # fmt: skip
-    tunnel = sensor.tunnel()
-    assert tunnel.packets == 5
-    assert tunnel.state == "qualified"
-    exposure = sensor.exposure()
-    assert exposure.state.text == "answered"
-    assert [what for _, what in proofs(exposure)] == ["SYN in", "SYN-ACK out"]
-    assert exposure.inside is not None
-    assert exposure.inside.ip == CLIENT[0]
-    sensor.finish()
-    (flow,) = flows(sensor.changes)
-    assert (flow.source_packets, flow.destination_packets) == (1, 1)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50
 
 
-def test_two_views_are_joined_by_a_packet_that_names_the_mapping() -> None:
-    sensor = Sensor()
-    both(sensor, bubble(CLIENT, RELAY), bubble(MAPPED, RELAY))
-    assert sensor.tunnel().packets == 1
+def compare_uncompiled(seed: int) -> None:
+    """What the test above runs in a process in which nothing is compiled."""
+    assert numba.config.DISABLE_JIT
+    assert not hasattr(table.update, "py_func")
+    events = 0
+    for frames in (decoded([resource("demo.pcap")]), exchanges(World(seed), 100)):
+        events += len(drive(Both(SETTINGS["some"]), batches(frames)).events)
+    print(events)
 
 
-@pytest.mark.parametrize(
-    ("inside", "outside"),
-    [
-        # the mapping in the packet is not the public end
-        (bubble(CLIENT, RELAY), bubble(OTHER_MAPPED, RELAY)),
-        # another nonce, or none
-        (solicitation(), solicitation(client=MAPPED, nonce=NONCE2)),
-        (solicitation(nonce=None), solicitation(client=MAPPED, nonce=None)),
-        # nothing in the packet names the client
-        (
-            bubble(CLIENT, RELAY, LINK_LOCAL, NATIVE),
-            bubble(MAPPED, RELAY, LINK_LOCAL, NATIVE),
-        ),
-        # both inside, both outside
-        (solicitation(), solicitation(client=NEIGHBOUR)),
-        (solicitation(client=OTHER_MAPPED), solicitation(client=MAPPED)),
-        # another far end, the other direction
-        (bubble(CLIENT, RELAY), bubble(MAPPED, STRANGER)),
-        # the origin names another client
-        (advertisement(), advertisement(client=OTHER_MAPPED)),
-        # same digest, other packet
-        (syn_ack(inner_digest=5), tcp(MAPPED, RELAY, TEREDO, NATIVE, (8080, 49138), ACK,
-                                      inner_digest=5)),
-    ],
-)  # fmt: skip
-def test_other_packets_join_nothing(inside: Observation, outside: Observation) -> None:
-    sensor = Sensor()
-    both(sensor, inside, outside)
-    assert [tunnel.packets for tunnel in sensor.tunnels()] == [1, 1]
+class Checked(np.ndarray[Any, Any]):
+    """Refuses negative places, which NumPy would count from the end; compiled code reads the memory
+    unchecked altogether."""
+
+    def __getitem__(self, at: Any) -> Any:
+        assert not isinstance(at, int | np.integer) or at >= 0, at
+        return super().__getitem__(at)
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        assert not isinstance(at, int | np.integer) or at >= 0, at
+        super().__setitem__(at, value)
 
 
-def test_the_clocks_of_two_captures_may_differ_by_two_seconds() -> None:
-    for later, tunnels in ((2.0, 1), (2.001, 2)):
-        sensor = Sensor()
-        sensor.see(solicitation(), at=0)
-        sensor.see(solicitation(client=MAPPED), at=later)
-        assert len(sensor.tunnels()) == tunnels
+class CheckedRows(np.recarray[Any, Any]):
+    def __getitem__(self, at: Any) -> Any:
+        assert not isinstance(at, int | np.integer) or at >= 0, at
+        return super().__getitem__(at)
 
 
-def test_a_server_that_forwards_a_bubble_is_no_second_view() -> None:
-    sensor = qualified(Sensor())
-    other = address_of(OTHER_MAPPED)
-    sensor.see(
-        bubble(CLIENT, SERVER, TEREDO, other),
-        bubble(SERVER, NEIGHBOUR, TEREDO, other),
+@pytest.fixture(scope="module")
+def uncompiled() -> ModuleType:
+    """The table's module once more, as plain Python, with fixed pools that are soon full."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sensor.jit, "compiled", lambda function: function)
+        patch.setattr(sensor.jit, "prefetch", lambda *_: None)
+        patch.setattr(sensor.jit, "pointer_to", lambda array: array)
+        patch.setitem(sys.modules, index.__name__, again(index, "uncompiled_index"))
+        module = again(table, "uncompiled_table")
+    rows_of, zeroed = module._rows_of, module.zeroed
+    module.__dict__["_readable"] = lambda rows: rows.view(np.recarray)
+    module.__dict__["_rows_of"] = lambda *asked: rows_of(*asked).view(CheckedRows)
+    module.__dict__["zeroed"] = lambda words: zeroed(words).view(Checked)
+    module.__dict__.update({name: size for name, (_, size) in POOLS.items()})
+    return module
+
+
+def again(module: ModuleType, name: str) -> ModuleType:
+    assert module.__file__ is not None
+    spec = importlib.util.spec_from_file_location(name, module.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.fixture
+def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, (module, size) in POOLS.items():
+        monkeypatch.setattr(module, name, size)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_pools")
+@pytest.mark.filterwarnings("ignore:overflow encountered in scalar:RuntimeWarning")
+def test_full_pools(uncompiled: ModuleType, seed: int) -> None:
+    found: set[EventType] = set()
+    hits: set[str] = set()
+    for more, name in itertools.product(range(2), SETTINGS):
+        both = Both(SETTINGS[name], label=f"World({seed + more}), {name}", module=uncompiled)
+        world = World(seed + more, busy=more == 1, natives=20 * more)
+        story = drive(both, batches(exchanges(world, 300)))
+        found |= raised(story)
+        hits |= set(story.limits)
+        both = Both(SETTINGS[name], SIDES, label=f"chance({seed + more})", module=uncompiled)
+        drive(both, batches(grouped(chance.rows(seed + more, 200, 0.0))))
+    for more in range(4):
+        drive(Both(TrackSettings(), module=uncompiled), batches(talk(seed + more)))
+    settings = SETTINGS["some"]
+    changes_of(Both(settings, module=uncompiled), settings, list(World(seed).frames(200)))
+    for tunnels in (1, STACK_LIMIT):
+        limits = replace(TINY, tunnels=tunnels, promotions_per_minute=10_000)
+        drive(Both(TrackSettings(limits=limits), module=uncompiled), batches(deep(seed, 20)))
+    assert hits == LIMIT_NAMES
+    assert found == RAISED
+
+
+def flood(count: int) -> Rows:
+    """Each row another remote, far end, packet; many test addresses, or ask about ones."""
+    rows = np.repeat(pack([syn()]), count)
+    number = np.arange(count)
+    rows["frame"], rows["time"] = number + 1, START + 10_000 * number
+    rows["inner_digest"] = number + 1
+    client, far = octets(number % 4096, 3), octets(number, 3)
+    rows["outer_destination"][:, 0] = 10
+    rows["outer_destination"][:, 1:4] = client
+    rows["outer_source"][:, 1:4] = far
+    rows["inner_source"][:, 13:] = far
+    rows["inner_destination"][:, :15] = list(SITE[:15])
+    rows["inner_destination"][:, 15] = number % 80
+    tried = number % 7 == 5  # to addresses that nobody has
+    rows["inner_destination"][tried] = list(TEREDO)
+    rows["inner_destination"][tried, 13:] = far[tried]
+    asks = number % 9 == 3
+    turned = rows.copy()
+    for one, other in (
+        ("outer_source", "outer_destination"),
+        ("inner_source", "inner_destination"),
+    ):
+        turned[one], turned[other] = rows[other], rows[one]
+    turned["outer_source_port"] = rows["outer_destination_port"]
+    turned["outer_destination_port"] = rows["outer_source_port"]
+    turned["teredo_packet"] = TeredoPacket.CONNECTIVITY_TEST
+    rows[asks] = turned[asks]
+    return rows
+
+
+def octets(numbers: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.uint8]:
+    """The lowest octets of each, the highest of them first."""
+    return numbers.astype(">u8").view(np.uint8).reshape(-1, 8)[:, -width:]
+
+
+@pytest.mark.slow
+def test_pools_of_the_real_size() -> None:
+    limits = TrackLimits(
+        conversations=10_000, copy_window_ns=100 * SECOND, join_window_ns=100 * SECOND
     )
-    first, second = sensor.tunnels()
-    assert (first.client, first.packets) == (CLIENT, 4)
-    assert (second.client, second.packets) == (NEIGHBOUR, 1)
-
-
-def test_a_repeated_packet_is_no_second_view() -> None:
-    sensor = Sensor()
-    sensor.see(*[bubble(CLIENT, RELAY)] * 3)
-    assert sensor.tunnel().packets == 3
-
-
-def test_views_of_protocol_41_are_joined_by_their_packets() -> None:
-    sensor = Sensor()
-    made = row(PRIVATE, BROKER, inner_source=NATIVE, inner_destination=SITE)
-    outside = row(PUBLIC, BROKER, inner_source=NATIVE, inner_destination=SITE)
-    both(sensor, direct(made), direct(outside))
-    assert sensor.tunnel().client == PRIVATE
-    assert sensor.tunnel().packets == 1
-    assert sensor.tunnel().scope.vantage is Vantage.BOTH
-
-
-def test_the_named_side_of_a_capture_goes_before_what_addresses_tell() -> None:
-    sensor = Sensor(vantages=(Vantage.OUTSIDE,))
-    sensor.see(bubble(CLIENT, RELAY))
-    assert sensor.tunnel().scope.vantage is Vantage.OUTSIDE
-    sensor.see(bubble(CLIENT, RELAY)._replace(source=OUTSIDE))
-    assert sensor.tunnel().scope.vantage is Vantage.BOTH
-
-
-OUTSIDE_SYN = tcp(RELAY, MAPPED, NATIVE, TEREDO, (49138, 8080))
-
-
-def started_outside() -> Sensor:
-    """Outside has seen all of it; inside begins with the client's next packet."""
-    sensor = Sensor()
-    sensor.see(solicitation(client=MAPPED), advertisement(client=MAPPED), OUTSIDE_SYN)
-    sensor.see(bubble(CLIENT, RELAY), at=5)
-    assert len(sensor.tunnels()) == 2
-    return sensor
-
-
-def test_a_view_that_was_a_tunnel_already_ends_in_the_other() -> None:
-    sensor = started_outside()
-    inside, outside = sensor.tunnels()[1], sensor.tunnels()[0]
-    changes = sensor.see(bubble(MAPPED, RELAY))
-    assert actions(changes) == ["tunnel-closed", "tunnel-updated"]
-    closed = changes[0].record
-    assert closed.id == outside.id  # type: ignore[union-attr]
-    assert closed.closed_reason == "joined"  # type: ignore[union-attr]
-    tunnel = sensor.tunnel()
-    assert (tunnel.id, tunnel.state) == (inside.id, "qualified")
-    assert tunnel.teredo is not None
-    assert tunnel.teredo.mapped == MAPPED
-    assert "nonce-matches" in tunnel.teredo.qualified_reasons
-    assert not tunnel.scope.midstream
-
-
-def test_conversations_and_exposures_go_on_in_the_tunnel_that_stays() -> None:
-    sensor = started_outside()
-    sensor.see(bubble(MAPPED, RELAY))
-    sensor.see(syn_ack(), ack())
-    sensor.finish()
-    (flow,) = flows(sensor.changes)
-    assert (flow.history, flow.tunnel_id) == ("ShA", sensor.tunnel().id)
-    exposure = sensor.exposure()
-    assert (exposure.tunnel_id, exposure.state.text) == (sensor.tunnel().id, "answered")
-    assert [frame for frame, _ in proofs(exposure)] == [3, 6, 7]
-    assert "exposure-closed" not in actions(sensor.changes)
-
-
-def test_a_conversation_that_both_have_seen_is_two_flows() -> None:
-    """The views were far apart in time: nobody could tell that their packets were the same."""
-    sensor = Sensor()
-    sensor.see(solicitation(client=MAPPED), OUTSIDE_SYN, at=0)
-    sensor.see(solicitation(nonce=NONCE2), syn(), at=5)
-    both(sensor, bubble(CLIENT, RELAY), bubble(MAPPED, RELAY))
-    assert [flow.history for flow in flows(sensor.changes)] == ["S"]
-    assert len(flows(sensor.finish())) == 1
-
-
-def test_a_local_service_goes_on_in_the_tunnel_that_stays() -> None:
-    local = packed("fd00::22")
-    sensor = Sensor()
-    sensor.see(solicitation(client=MAPPED), tcp(RELAY, MAPPED, NATIVE, local, (49138, 22)))
-    sensor.see(bubble(CLIENT, RELAY), at=5)
-    sensor.see(bubble(MAPPED, RELAY))
-    sensor.see(tcp(RELAY, CLIENT, NATIVE, local, (49139, 22)), at=9)
-    assert len(sensor.exposures()) == 1
-    assert "exposure-closed" not in actions(sensor.changes)
-    answer = tcp(CLIENT, RELAY, local, NATIVE, (22, 49139), SYN | ACK, tcp_acknowledgement=1001)
-    sensor.see(answer)
-    assert sensor.exposure().state.text == "answered"
-
-
-def test_an_answered_local_service_moves_too() -> None:
-    local = packed("fd00::22")
-    sensor = Sensor()
-    answer = tcp(MAPPED, RELAY, local, NATIVE, (22, 49138), SYN | ACK, tcp_acknowledgement=1001)
-    sensor.see(solicitation(client=MAPPED), tcp(RELAY, MAPPED, NATIVE, local, (49138, 22)), answer)
-    sensor.see(bubble(CLIENT, RELAY), at=5)
-    sensor.see(bubble(MAPPED, RELAY))
-    assert sensor.exposure().closed_reason is None
-    assert len(sensor.tracker.exposures) == 1
-
-
-def test_a_local_service_that_both_have_seen_is_closed_with_the_view_that_ends() -> None:
-    local = packed("fd00::22")
-    sensor = Sensor()
-    sensor.see(solicitation(client=MAPPED), tcp(RELAY, MAPPED, NATIVE, local, (49138, 22)))
-    sensor.see(bubble(CLIENT, RELAY), tcp(RELAY, CLIENT, NATIVE, local, (49139, 22)), at=5)
-    changes = sensor.see(bubble(MAPPED, RELAY))
-    assert actions(changes) == ["exposure-closed", "tunnel-closed", "tunnel-updated"]
-    assert len(sensor.tracker.exposures) == 1
-
-
-def test_a_new_mapping_is_one_more_view() -> None:
-    sensor = joined()
-    both(
-        sensor,
-        bubble(CLIENT, RELAY, address_of(OTHER_MAPPED)),
-        bubble(OTHER_MAPPED, RELAY, address_of(OTHER_MAPPED)),
-    )
-    assert sensor.tunnel().packets == 2
-    assert len(sensor.tracker.table.slots) == 3
-
-
-def test_views_end_with_their_tunnel() -> None:
-    sensor = joined()
-    sensor.see(bubble(MAPPED, RELAY), at=250)
-    assert sensor.tunnel().packets == 2
-    sensor.sweep(400)
-    assert len(sensor.tunnels()) == 1
-    sensor.sweep(551)
-    assert sensor.tunnels() == []
-    assert len(sensor.tracker.table.slots) == 0
-
-
-def test_a_silent_view_is_forgotten_while_its_tunnel_lives() -> None:
-    sensor = joined()
-    sensor.see(bubble(CLIENT, RELAY), at=290)
-    sensor.sweep(310)
-    assert len(sensor.tracker.table.slots) == 1
-    assert sensor.tracker.table.slots[0].views == {}
-    assert sensor.tunnel().packets == 2
-
-
-def test_views_that_join_while_neither_is_a_tunnel() -> None:
-    sensor = Sensor(promotions_per_minute=0)
-    both(sensor, solicitation(), solicitation(client=MAPPED))
-    assert sensor.changes == []
-    assert sensor.tracker.table.unpromoted == 1
-    changes = sensor.see(advertisement())
-    assert actions(changes) == ["tunnel-discovered", "tunnel-qualified"]
-    assert sensor.tunnel().client == CLIENT
-
-
-def test_a_view_that_joins_views_brings_them_along() -> None:
-    """A public zone: the view in it is the inside one, whenever it is met."""
-    zone = TrackSettings(zones=(Zone("office", (network("203.0.113.0/24"),)),))
-    sensor = Sensor(zone)
-    second: End = (packed("198.18.0.9"), 41658)
-    third: End = (packed("198.18.0.10"), 41658)
-    sensor.see(bubble(MAPPED, RELAY, address_of(second)), bubble(second, RELAY, address_of(second)))
-    sensor.see(bubble(MAPPED, RELAY, address_of(third)), bubble(third, RELAY, address_of(third)))
-    assert sensor.tunnel().client == MAPPED
-    assert sensor.tunnel().packets == 2
-
-
-# limits
-
-
-def test_unanswered_candidates_make_room_before_answered_tunnels() -> None:
-    sensor = Sensor(tunnels=3)
-    sensor.see(outbound(0), inbound(0), outbound(1), outbound(2))
-    sensor.see(outbound(1), outbound(3))
-    assert sensor.hits == {"tunnels": 1}
-    assert [tunnel.client for tunnel in sensor.tunnels()] == [client(0), client(1), client(3)]
-    closed = [change.record for change in sensor.changes if change.action == "tunnel-closed"]
-    assert [record.closed_reason for record in closed] == ["evicted"]  # type: ignore[union-attr]
-    assert closed[0].client == client(2)  # type: ignore[union-attr]
-
-
-def test_where_all_are_answered_the_longest_silent_makes_room() -> None:
-    sensor = Sensor(tunnels=2)
-    sensor.see(outbound(0), inbound(0), outbound(1), inbound(1), outbound(0))
-    sensor.see(outbound(2))
-    assert [tunnel.client for tunnel in sensor.tunnels()] == [client(0), client(2)]
-
-
-def test_a_new_tunnel_never_makes_room_for_itself() -> None:
-    sensor = Sensor(tunnels=1)
-    for number in range(5):
-        sensor.see(outbound(number), inbound(number))
-        assert sensor.tunnel().client == client(number)
-    assert sensor.hits == {"tunnels": 4}
-
-
-def test_an_evicted_tunnel_leaves_its_flows_and_exposures_closed() -> None:
-    sensor = Sensor(tunnels=1)
-    sensor.see(syn())
-    changes = sensor.see(outbound(7))
-    assert actions(changes)[:3] == ["inner-flow", "exposure-closed", "tunnel-closed"]
-    assert "tunnel-discovered" in actions(changes)
-    assert len(sensor.tracker.table.conversations) == 0
-
-
-def test_a_tunnel_may_be_found_and_evicted_within_one_frame() -> None:
-    sensor = Sensor(tunnels=1)
-    sensor.see(nested(row(CLIENT, RELAY), bubble(INNER_V4[0], INNER_V4[1])))
-    assert actions(sensor.changes) == [
-        "tunnel-discovered", "tunnel-updated", "tunnel-closed",
-        "tunnel-discovered", "tunnel-updated",
-    ]  # fmt: skip
-    assert sensor.tunnel().client == INNER_V4[0]
-
-
-def test_conversations_are_bounded_and_the_longest_silent_ends() -> None:
-    sensor = qualified(Sensor(conversations=2))
-    sensor.see(syn(remote=1), syn(remote=2), syn(remote=1))
-    changes = sensor.see(syn(remote=3))
-    assert [flow.source.port for flow in flows(changes)] == [2]
-    assert len(sensor.tracker.table.conversations) == 2
-    assert sensor.hits == {"conversations": 1}
-
-
-def test_exposures_are_bounded_and_answered_ones_stay() -> None:
-    sensor = qualified(Sensor(exposures=2))
-    sensor.see(syn(port=1), syn_ack(port=1), syn(port=2))
-    changes = sensor.see(syn(port=3))
-    assert actions(changes) == ["exposure-closed", "exposure-opened"]
-    closed = changes[0].record
-    assert closed.closed_reason == "evicted"  # type: ignore[union-attr]
-    assert closed.port == 2  # type: ignore[union-attr]
-    sensor.see(syn_ack(port=3))
-    assert sensor.see(syn(port=4)) == []
-    assert {exposure.port for exposure in sensor.tracker.exposures.values()} == {1, 3}
-    assert sensor.hits == {"exposures": 2}
-
-
-def test_peers_are_bounded() -> None:
-    sensor = qualified(Sensor(peers=3))
-    for number in range(5):
-        sensor.see(bubble(CLIENT, (RELAY[0], 1000 + number)))
-    assert sensor.tunnel().teredo is not None
-    assert sensor.tunnel().teredo.peers == 3  # type: ignore[union-attr]
-    assert sensor.hits == {"peers": 4}
-
-
-def test_unanswered_candidates_are_promoted_within_a_budget_of_packet_time() -> None:
-    sensor = Sensor(promotions_per_minute=2)
-    sensor.see(outbound(0), outbound(1), outbound(2), outbound(2), outbound(3))
-    assert [tunnel.client for tunnel in sensor.tunnels()] == [client(0), client(1)]
-    assert sensor.hits == {"promotions": 2}
-    assert sensor.tracker.table.unpromoted == 2
-    sensor.see(inbound(2))
-    assert sensor.tunnels()[-1].client == client(2)
-    assert sensor.tunnels()[-1].packets == 3
-    assert sensor.tracker.table.unpromoted == 1
-    sensor.see(outbound(4), at=60)
-    assert sensor.tunnels()[-1].client == client(4)
-    sensor.sweep(1000)
-    assert sensor.tracker.table.unpromoted == 1
-
-
-def test_a_solicitation_before_the_promotion_is_not_forgotten() -> None:
-    sensor = Sensor(promotions_per_minute=0)
-    sensor.see(solicitation())
-    changes = sensor.see(advertisement(nonce=NONCE2))
-    assert "tunnel-qualified" not in actions(changes)
-    sensor.see(advertisement())
-    teredo = sensor.tunnel().teredo
-    assert teredo is not None
-    assert teredo.qualified_reasons[:2] == ("nonce-mismatch", "nonce-matches")
-
-
-def test_recent_packets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "RECENT_LIMIT", 2)
-    sensor = Sensor()
-    sensor.see(outbound(0), outbound(1), outbound(2))
-    assert sensor.hits == {"sightings": 2}
-    assert len(sensor.tracker.table._views) == 2
-
-
-def test_a_view_whose_tunnel_was_evicted_joins_nothing() -> None:
-    sensor = Sensor(tunnels=1)
-    both(sensor, bubble(CLIENT, RELAY), bubble(MAPPED, RELAY))
-    assert sensor.tunnel().client == MAPPED
-
-
-# expiry
-
-
-def test_teredo_ends_after_five_minutes_of_silence() -> None:
-    sensor = Sensor()
-    sensor.see(bubble(CLIENT, RELAY))
-    assert sensor.sweep(300) == []
-    changes = sensor.sweep(300.001)
-    assert actions(changes) == ["tunnel-closed"]
-    record = changes[0].record
-    assert (record.state, record.closed_reason) == ("closed", "idle")  # type: ignore[union-attr]
-    assert changes[0].time == seconds(0)
-
-
-def test_protocol_41_ends_after_an_hour_of_silence() -> None:
-    sensor = Sensor()
-    sensor.see(direct(row(PRIVATE, BROKER)))
-    sensor.sweep(3600)
-    assert len(sensor.tunnels()) == 1
-    sensor.sweep(3600.001)
-    assert sensor.tunnels() == []
-
-
-def test_a_candidate_ends_without_a_word() -> None:
-    sensor = Sensor(promotions_per_minute=0)
-    sensor.see(syn())
-    sensor.sweep(400)
-    assert sensor.changes == []
-    assert len(sensor.tracker.table.slots) == 0
-    assert len(sensor.tracker.table.conversations) == 0
-
-
-def test_packet_time_alone_sweeps_wherever_the_rows_are_cut() -> None:
-    sensor = qualified(Sensor())
-    ask = echo(RELAY, CLIENT, NATIVE, TEREDO, 128)
-    rows = [
-        ask._replace(frame=10 + number, time=seconds(at), outer_id=number + 1)
-        for number, at in enumerate((1, 62, 70, 200))
-    ]
-    sensor.tracker.update(rows, lambda _: b"")
-    found = flows(sensor.tracker.take_changes())
-    assert [(flow.first_seen, flow.source_packets) for flow in found] == [
-        (seconds(1), 1),
-        (seconds(62), 2),
-    ]
-
-
-def test_the_same_client_later_is_another_tunnel() -> None:
-    sensor = Sensor()
-    sensor.see(bubble(CLIENT, RELAY))
-    first = sensor.tunnel().id
-    sensor.see(bubble(CLIENT, RELAY), at=400)
-    assert sensor.tunnel().id != first
-    assert sensor.tunnel().packets == 1
-
-
-def test_icmp_errors_and_odd_protocols_are_no_conversations() -> None:
-    sensor = qualified(Sensor())
-    sensor.see(
-        echo(RELAY, CLIENT, NATIVE, TEREDO, 3),
-        echo(RELAY, CLIENT, NATIVE, TEREDO, 128)._replace(has_transport=0),
-        row(CLIENT, RELAY, has_transport=1, inner_transport=132),
-    )
-    assert sensor.tunnel().packets == 6
-    assert flows(sensor.finish()) == []
-
-
-def test_confidence_is_the_best_and_anomalies_are_told_once() -> None:
-    sensor = qualified(Sensor())
-    made = row(CLIENT, RELAY, confidence=Confidence.CERTAIN, anomalies=2)
-    assert actions(sensor.see(made, made)) == ["tunnel-updated"]
-    assert sensor.tunnel().confidence is Confidence.CERTAIN
-    assert sensor.tunnel().anomalies == ("hop-limit-zero",)
+    story = drive(Both(TrackSettings(limits=limits), label="flood"), [flood(200_000)])
+    assert set(story.limits) >= {"sightings", "peers", "tests", "remotes", "hosts", "flows"}
+    assert EventType.CLOSED in raised(story)

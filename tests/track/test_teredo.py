@@ -7,6 +7,7 @@ import pytest
 from sensor.schema.records import Endpoint, Teredo
 from sensor.schema.rows import Observation
 from sensor.schema.words import NatType
+from sensor.track import connectivity
 from sensor.track.teredo import (
     ALTERNATE_LIMIT,
     CHANGE_LIMIT,
@@ -196,7 +197,7 @@ def test_an_advertisement_without_teredo_prefix_names_no_server() -> None:
 def test_known_servers_are_told() -> None:
     known = frozenset({SERVER[0]})
     fresh = Qualification()
-    fresh.solicit(solicitation(), b"")
+    fresh.ask(SERVER[0], LINK_LOCAL, NONCE)
     assert fresh.record(known, 0, 0).server_known
     assert not fresh.record(frozenset(), 0, 0).server_known
 
@@ -449,9 +450,11 @@ def test_several_connectivity_tests_may_be_under_way() -> None:
     assert state_of(sensor).relays == (RELAY,)
 
 
-def test_connectivity_tests_under_way_are_bounded() -> None:
+def test_connectivity_tests_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connectivity, "TESTS_KEPT", 16)
     sensor = qualified(Sensor())
     sensor.see(*(connectivity_test(sequence=number) for number in range(17)))
+    assert sensor.hits == {"tests": 1}
     sensor.see(reply(sequence=0))
     assert state_of(sensor).relays == ()
     sensor.see(reply(sequence=1))
@@ -527,7 +530,7 @@ def test_alternate_addresses_are_bounded() -> None:
     fresh = Qualification()
     for number in range(ALTERNATE_LIMIT + 2):
         value = teredo.build_trailer_alternate([(LAN[0], number + 1)])[2:]
-        fresh.see_trailers([teredo.Trailer(0, teredo.TRAILER_ALTERNATE_ADDRESS, value)], True)
+        fresh.see_trailers([teredo.Trailer(0, teredo.TRAILER_ALTERNATE_ADDRESS, value)])
     assert len(fresh.alternates) == ALTERNATE_LIMIT
 
 

@@ -20,7 +20,8 @@ from sensor.capture.files import CaptureFile
 from sensor.decode.settings import DecodeSettings
 from sensor.pipeline import Replay, Source
 from sensor.schema.records import Change, SensorRecord
-from sensor.schema.rows import Observation
+from sensor.schema.rows import Observation, pack
+from sensor.track.scalar import Table
 from sensor.track.settings import TrackLimits, TrackSettings
 from sensor.track.tracker import Tracker
 from tests.track import chance
@@ -77,12 +78,12 @@ def track(
     frames: list[list[Observation]], sizes: Iterator[int], tables: TrackSettings
 ) -> list[Change]:
     """All changes, with so many frames handed over at a time."""
-    tracker = Tracker(tables, ("a", "b"))
+    tracker = Tracker(tables, Table(tables), ("a", "b"))
     changes: list[Change] = []
     index = 0
     while index < len(frames):
         size = next(sizes)
-        rows = [row for frame in frames[index : index + size] for row in frame]
+        rows = pack(row for frame in frames[index : index + size] for row in frame)
         tracker.update(rows, octets)
         changes += tracker.take_changes()
         index += size
@@ -162,3 +163,24 @@ def test_the_hash_seed_changes_nothing(captures: Path, project_root: Path) -> No
     }
     assert len(printed) == 1
     assert len(printed.pop().strip()) == 64
+
+
+def test_without_the_story_the_last_words_are_the_same(seed: int) -> None:
+    frames = chance.frames(seed, 800)
+    rows = pack(row for frame in frames for row in frame)
+
+    def changes(story: bool) -> tuple[list[Change], list[Change]]:
+        tracker = Tracker(SMALL, Table(SMALL), ("a", "b"), story=story)
+        tracker.update(rows.copy(), octets)
+        running = tracker.take_changes()
+        tracker.finish()
+        assert tracker.table.take_closed() == []
+        return running, tracker.take_changes()
+
+    running, last = changes(True)
+    told = {"inner-flow", "tunnel-discovered", "tunnel-qualified", "tunnel-updated"}
+    assert told <= {change.action for change in running + last}
+    assert changes(False) == (
+        [change for change in running if change.action not in told],
+        [change for change in last if change.action != "inner-flow"],
+    )

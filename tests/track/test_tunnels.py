@@ -232,7 +232,7 @@ def test_a_frame_from_outside_the_nat_has_none_of_the_host() -> None:
         link_type=1,
         at=9,
     )
-    assert sensor.tracker.table.unpromoted == 1
+    assert sensor.table.unpromoted == 1
     sensor.see_frame(
         ethernet(datagram(MAPPED, RELAY, teredo.build_bubble(TEREDO, SITE), 3), ROUTER, ROUTER),
         link_type=1,

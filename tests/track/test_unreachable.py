@@ -137,6 +137,24 @@ def test_other_errors_refuse_nothing() -> None:
     assert sensor.see_frame(datagram(CLIENT, RELAY, packet)) == []
 
 
+def test_an_error_behind_a_reset_is_evidence_and_no_document() -> None:
+    """Another service waits: without one nobody looks at the error."""
+    sensor = qualified(Sensor())
+    sensor.see(syn(), rst(), syn(port=9))
+    assert sensor.see_frame(unreachable_frame(tcp_packet())) == []
+    sensor.finish()
+    exposure = next(one for one in sensor.exposures() if one.port == 8080)
+    assert proofs(exposure) == [(4, "SYN in"), (5, "RST out"), (7, "unreachable out")]
+
+
+def test_an_error_that_quotes_something_else_refuses_nothing() -> None:
+    sensor = qualified(Sensor())
+    sensor.see(syn())
+    assert sensor.see_frame(unreachable_frame(tcp_packet((49138, 9)))) == []
+    assert sensor.see_frame(unreachable_frame(b"")) == []
+    assert sensor.exposure().state is ExposureState.ATTEMPTED
+
+
 def test_an_answered_service_stays_answered() -> None:
     sensor = qualified(Sensor())
     sensor.see(syn(), syn_ack())

@@ -1,0 +1,41 @@
+"""Connectivity tests of Teredo clients that nobody answered yet (RFC 4380 section 5.2.9)."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+
+from sensor.schema.rows import Observation
+from sensor.track.conversation import ICMPV6
+from sensor.track.limits import TESTS_KEPT
+
+_ECHO_REPLY = 129
+
+
+class ConnectivityTests:
+    """Of all tunnels, by tunnel, address asked, identifier and sequence number."""
+
+    def __init__(self, limits_hit: Counter[str]) -> None:
+        self._limits_hit = limits_hit
+        self._asked: OrderedDict[tuple[int, bytes, int, int], None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def ask(self, tunnel: int, row: Observation) -> None:
+        """Remember a test; the oldest makes room."""
+        test = tunnel, row.inner_destination, row.inner_source_port, row.icmp_sequence
+        if test in self._asked:
+            return
+        if len(self._asked) >= TESTS_KEPT:
+            self._limits_hit["tests"] += 1
+            self._asked.popitem(last=False)
+        self._asked[test] = None
+
+    def answer(self, tunnel: int, row: Observation) -> bool:
+        """Whether a packet answers a test, which is over then."""
+        if not row.has_transport or row.inner_transport != ICMPV6 or row.icmp_type != _ECHO_REPLY:
+            return False
+        test = tunnel, row.inner_source, row.inner_source_port, row.icmp_sequence
+        known = test in self._asked
+        self._asked.pop(test, None)
+        return known

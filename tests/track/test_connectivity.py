@@ -1,0 +1,53 @@
+"""Connectivity tests that nobody answered yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from sensor.track import connectivity
+from sensor.track.connectivity import ConnectivityTests
+from sensor.wire import icmpv6
+from tests.track.rows import CLIENT, NATIVE, RELAY, TEREDO, connectivity_test, echo
+
+REPLY = echo(RELAY, CLIENT, NATIVE, TEREDO, icmpv6.ECHO_REPLY)
+
+
+def test_a_test_is_answered_once_and_in_its_own_tunnel() -> None:
+    tests = ConnectivityTests(Counter())
+    tests.ask(3, connectivity_test())
+    assert not tests.answer(4, REPLY)
+    assert not tests.answer(3, REPLY._replace(icmp_sequence=10))
+    assert tests.answer(3, REPLY)
+    assert not tests.answer(3, REPLY)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        REPLY._replace(icmp_type=icmpv6.ECHO_REQUEST),
+        REPLY._replace(has_transport=0),
+        REPLY._replace(inner_transport=17),
+    ],
+)
+def test_other_packets_answer_nothing(other: object) -> None:
+    tests = ConnectivityTests(Counter())
+    tests.ask(3, connectivity_test())
+    assert not tests.answer(3, other)  # type: ignore[arg-type]
+    assert len(tests) == 1
+
+
+def test_the_oldest_makes_room_and_a_repeated_one_is_as_old_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connectivity, "TESTS_KEPT", 2)
+    hits: Counter[str] = Counter()
+    tests = ConnectivityTests(hits)
+    for sequence in (1, 2, 1):
+        tests.ask(3, connectivity_test(sequence=sequence))
+    assert hits == {}
+    tests.ask(3, connectivity_test(sequence=3))
+    assert (hits, len(tests)) == ({"tests": 1}, 2)
+    assert not tests.answer(3, REPLY._replace(icmp_sequence=1))
+    assert tests.answer(3, REPLY._replace(icmp_sequence=2))
