@@ -355,6 +355,14 @@ def fetch_oldest(m: Memory, head: int) -> None:
         prefetch(m, _at(m, head, m[at + _NEXT] - 1), 0)
 
 
+@compiled
+def fetch_neighbours(m: Memory, head: int, field: int, place: int) -> None:
+    """Ask for the places before and after one in a chain."""
+    at = data(m, head, place) + field
+    prefetch(m, _at(m, head, m[at + _PREVIOUS] - 1), 0)
+    prefetch(m, _at(m, head, m[at + _NEXT] - 1), 0)
+
+
 # Order
 
 

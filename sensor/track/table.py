@@ -52,6 +52,7 @@ from sensor.track.index import (
     data,
     drop,
     fetch_bucket,
+    fetch_neighbours,
     fetch_oldest,
     fetch_place,
     find,
@@ -219,8 +220,9 @@ _T_PEERS, _T_ENDED, _T_ALIVE, _T_FAR_KNOWN = 11, 13, 15, 16
 _T_WIDTH = 17
 _C_OPEN, _C_WIDTH = 0, 2  # of a conversation: its turn in its tunnel, or on the pile
 # Of an exposure: its turn among the attempts, in its tunnel, ends of its remotes, among the ended.
-_X_ATTEMPT, _X_IS_ATTEMPT, _X_SERVICE, _X_REMOTES, _X_ENDED, _X_ALIVE = 0, 2, 3, 5, 7, 9
-_X_WIDTH = 10
+_X_ATTEMPT, _X_IS_ATTEMPT, _X_SERVICE, _X_IS_SERVICE, _X_REMOTES = 0, 2, 3, 5, 6
+_X_ENDED, _X_ALIVE = 8, 10
+_X_WIDTH = 11
 # Of a flow: what was learned, and what it spares: the tunnel found for it (its place, whether its
 # client is the first end of the key, when) and which tunnel knows which of its ends as a peer, or
 # does not.
@@ -708,23 +710,38 @@ def _look_ahead(s: _State, rows: Any, words: Any, index: int) -> None:
     longer than all the rest. Nothing is decided here.
     """
     m, last = s.m, rows.shape[0] - 1
-    fetch_oldest(m, _COPIES)
-    fetch_oldest(m, _VIEWS)
-    if count(m, _CONVERSATIONS) >= m[_MAX_CONVERSATIONS]:
-        fetch_oldest(m, _CONVERSATIONS)
-        _fetch_conversation(s, after(m, _CONVERSATIONS, oldest(m, _CONVERSATIONS)))
+    _look_back(s)
     at = index + _FAR_AHEAD
     if at <= last:
         _seek_flow(s, rows[at], words[at], _ahead(at))
     at = index + 8
     if at <= last and m[_ahead(at) + _TO_FLOW] >= 0:
-        m[_ahead(at) + _AT_FLOW] = fetch_place(m, _FLOWS, m[_ahead(at) + _TO_FLOW])
+        place = fetch_place(m, _FLOWS, m[_ahead(at) + _TO_FLOW])
+        m[_ahead(at) + _AT_FLOW] = place
+        if place < 0:
+            _seek_clients(m, rows[at], words[at])
     at = index + 5
     if at <= last and m[_ahead(at) + _AT_FLOW] >= 0:
         _seek_tunnel(s, rows[at], words[at], _ahead(at))
     at = index + 2
     if at <= last and m[_ahead(at) + _TO_CONVERSATION] >= 0:
         _fetch_conversation(s, fetch_place(m, _CONVERSATIONS, m[_ahead(at) + _TO_CONVERSATION]))
+
+
+@compiled
+def _look_back(s: _State) -> None:
+    """Ask for what will have to give way next."""
+    m = s.m
+    fetch_oldest(m, _COPIES)
+    fetch_oldest(m, _VIEWS)
+    if count(m, _FLOWS) >= m[_MAX_FLOWS]:
+        fetch_oldest(m, _FLOWS)
+    if count(m, _CONVERSATIONS) >= m[_MAX_CONVERSATIONS]:
+        fetch_oldest(m, _CONVERSATIONS)
+        place = oldest(m, _CONVERSATIONS)
+        fetch_neighbours(m, _CONVERSATIONS, _C_OPEN, place)
+        prefetch(m, _words_of(s, s.conversations[place].tunnel), 0)
+        _fetch_conversation(s, after(m, _CONVERSATIONS, place))
 
 
 @compiled
@@ -749,6 +766,16 @@ def _seek_flow(s: _State, row: Any, w: Any, ahead: int) -> None:
         m[ahead + _TO_FLOW] = fetch_bucket(m, _FLOWS)
     _copy_key(m, row, w)
     fetch_bucket(m, _COPIES)
+
+
+@compiled
+def _seek_clients(m: Memory, row: Any, w: Any) -> None:
+    """Of a flow not met before, either end may be a client."""
+    if row.depth == 0:
+        _key_from(m, row, w, True, -1)
+        fetch_bucket(m, _CLIENTS)
+        _key_from(m, row, w, False, -1)
+        fetch_bucket(m, _CLIENTS)
 
 
 @compiled
@@ -2150,6 +2177,7 @@ def _new_exposure(s: _State, time: int, at: int) -> int:
             return -1
         _event(s, _E_DROPPED, at, s.exposures[dropped].tunnel, time, -1, dropped, 0)
         _end_exposure(s, dropped)
+        _leave_services(s, dropped)  # its tunnel may end in the same frame
     number = add(m, _EXPOSURES)
     words = data(m, _EXPOSURES, number)
     for i in range(_X_WIDTH):
@@ -2176,6 +2204,7 @@ def _carry(s: _State, exposure: int, place: int) -> None:
     _leave_services(s, exposure)
     m = s.m
     append(m, _words_of(s, place) + _T_SERVICES, _EXPOSURES, _X_SERVICE, exposure)
+    m[data(m, _EXPOSURES, exposure) + _X_IS_SERVICE] = 1
     s.exposures[exposure].tunnel = place
     if s.exposures[exposure].state < _REFUSED:
         s.tunnels[place].attempts += 1
@@ -2183,14 +2212,14 @@ def _carry(s: _State, exposure: int, place: int) -> None:
 
 @compiled
 def _leave_services(s: _State, exposure: int) -> None:
-    m, before = s.m, signed(s.exposures[exposure].tunnel)
-    if before < 0:
+    m, words = s.m, data(s.m, _EXPOSURES, exposure)
+    if not m[words + _X_IS_SERVICE]:
         return
+    before = signed(s.exposures[exposure].tunnel)
+    m[words + _X_IS_SERVICE] = 0
     unlink(m, _words_of(s, before) + _T_SERVICES, _EXPOSURES, _X_SERVICE, exposure)
-    alive = m[data(m, _EXPOSURES, exposure) + _X_ALIVE]
-    if alive and s.exposures[exposure].state < _REFUSED:
+    if m[words + _X_ALIVE] and s.exposures[exposure].state < _REFUSED:
         s.tunnels[before].attempts -= 1
-    s.exposures[exposure].tunnel = -1
 
 
 @compiled

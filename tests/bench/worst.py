@@ -149,8 +149,8 @@ def _low(pattern: Callable[[Words], Words]) -> Callable[[Words], tuple[Words, Wo
 
 
 def _cancelling(positions: Words) -> tuple[Words, Words]:
-    """Halves whose exclusive or is the same for all."""
-    high = np.uint64(_HIGH) | (_drawn(positions) & np.uint64(0xFFFFFFFF))
+    """Halves whose exclusive or is the same for all; an odd factor leaves no two of them equal."""
+    high = np.uint64(_HIGH) | (positions * np.uint64(0x9E3779B1) & np.uint64(0xFFFFFFFF))
     return high, high ^ np.uint64(0x1234)
 
 

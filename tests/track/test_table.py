@@ -246,7 +246,6 @@ def test_rows_of_random_octets_do_no_harm(seed: int) -> None:
     kept.finish()
     assert told > 100
     assert kept.limits_hit["tunnels"] > 0
-    assert len(kept.hosts()) >= 0
 
 
 @pytest.mark.parametrize("time", [NEVER, NEVER - 1, -(1 << 63)])
@@ -325,13 +324,14 @@ def test_a_flow_belongs_to_whom_it_belongs_now(name: str) -> None:
 def test_a_flow_outlives_its_tunnel() -> None:
     """A mirrored copy keeps the flow, not the tunnel."""
     first, other = row(CLIENT, RELAY), row(NEIGHBOUR, RELAY)
-    seen = [(first, 0.0), (first, 0.04), (other, 200.0), (other, 300.02), (first, 300.03)]
+    seen = [(other, 0.0), (first, 0.0), (first, 0.04), (other, 200.0), (other, 300.02)]
+    seen.append((first, 300.03))
     frames = [
         [made._replace(frame=number, time=seconds(at))] for number, (made, at) in enumerate(seen, 1)
     ]
     story = drive(Both(TrackSettings()), batches(frames))
     assert raised(story) >= {EventType.END}
-    assert [(state.serial, state.packets) for state in story.tunnels] == [(1, 2), (2, 1)]
+    assert [(state.serial, state.packets) for state in story.tunnels] == [(0, 3), (2, 1)]
 
 
 # Captures
