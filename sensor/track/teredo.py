@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from sensor.errors import DecodeError
 from sensor.schema.records import Endpoint, MappingChange, Teredo
 from sensor.schema.rows import Observation
@@ -59,27 +57,27 @@ class Qualification:
         self.secondary: bytes | None = None
         self.solicited = False
         self.address: TeredoAddress | None = None
-        self.mapped: OrderedDict[str, Endpoint] = OrderedDict()
-        self.nonces: OrderedDict[bytes, None] = OrderedDict()
+        self.mapped: dict[str, Endpoint] = {}
+        self.nonces: dict[bytes, None] = {}
         self.cone_asked: bytes | None = None
         # Server answering -> when, origin.
-        self.origins: OrderedDict[bytes, tuple[int, Endpoint]] = OrderedDict()
+        self.origins: dict[bytes, tuple[int, Endpoint]] = {}
         self.nat_type = NatType.UNKNOWN
         self.nat_reasons: list[str] = []
         self.qualified_at: int | None = None
         self.reasons: tuple[str, ...] = ()
-        self.relays: OrderedDict[Endpoint, None] = OrderedDict()
+        self.relays: dict[Endpoint, None] = {}
         self.changes: list[MappingChange] = []
-        self.alternates: OrderedDict[Endpoint, None] = OrderedDict()
+        self.alternates: dict[Endpoint, None] = {}
 
     def ask(self, server: bytes, source: bytes, nonce: bytes | None) -> None:
         """A router solicitation of the client from its link-local address ``source``."""
         self.solicited = True
         if nonce is not None:
+            self.nonces.pop(nonce, None)  # it is the newest now
             self.nonces[nonce] = None
-            self.nonces.move_to_end(nonce)
             if len(self.nonces) > NONCE_LIMIT:
-                self.nonces.popitem(last=False)
+                del self.nonces[next(iter(self.nonces))]
         link_local = parse_teredo_link_local(source)
         if link_local is not None and link_local.flags & FLAG_CONE:
             self.cone_asked = server
@@ -183,7 +181,7 @@ class Qualification:
         ]
         self.origins[answering] = time, origin
         if len(self.origins) > NONCE_LIMIT:
-            self.origins.popitem(last=False)
+            del self.origins[next(iter(self.origins))]
         return recent
 
     def _judge_nat(self, answering: bytes, origin: Endpoint, others: list[Endpoint]) -> bool:
@@ -219,8 +217,8 @@ class Qualification:
     def _map(self, time: int, source: str, mapped: Endpoint) -> bool:
         """Note what one source says of the mapping; True if the mapping is new or another."""
         current = self.endpoint
+        self.mapped.pop(source, None)  # it is the newest now
         self.mapped[source] = mapped
-        self.mapped.move_to_end(source)
         if current is None:
             return True
         if self.endpoint == current:

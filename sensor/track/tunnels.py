@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from sensor.schema.records import (
     Embedded,
     Endpoint,
@@ -61,7 +59,7 @@ class Tunnel:
         self.mac: bytes | None = None
         self.parent: str | None = None
         self.qualification = Qualification()
-        self.embedded: OrderedDict[Embedded, None] = OrderedDict()
+        self.embedded: dict[Embedded, None] = {}
 
     def note_embedded(self, row: Observation, sixrd: tuple[SixRdDomain, ...]) -> None:
         """IPv4 addresses that the inner addresses of a protocol-41 tunnel embed."""
