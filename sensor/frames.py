@@ -1,4 +1,4 @@
-"""Captures frame by frame, for `sensor decode`: the scalar twins, which need no compiler."""
+"""Captures frame by frame, for `sensor decode`: through the scalar twins."""
 
 from __future__ import annotations
 

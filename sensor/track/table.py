@@ -21,6 +21,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from sensor.errors import SensorError
 from sensor.jit import compiled, pointer_to, prefetch
 from sensor.schema.rows import OBSERVATION, Rows
 from sensor.schema.words import (
@@ -1657,45 +1658,36 @@ def _host(s: _State, role: int, first: int, second: int, time: int) -> int:
 
 
 @compiled
-def _add_service(host: Any, value: int) -> None:
+def _word_bit(value: int, word: int) -> int:
+    """The bit of a 256-bit sketch that a value sets, where it lies in that word; else none."""
     position = _mixed(value) >> np.uint64(56)
-    bit, word = _bit(position & np.uint64(63)), position >> np.uint64(6)
-    if word == 0:
-        host.services_0 |= bit
-    elif word == 1:
-        host.services_1 |= bit
-    elif word == 2:
-        host.services_2 |= bit
-    else:
-        host.services_3 |= bit
+    if position >> np.uint64(6) != np.uint64(word):
+        return 0
+    return _bit(position & np.uint64(63))
+
+
+@compiled
+def _add_service(host: Any, value: int) -> None:
+    host.services_0 |= _word_bit(value, 0)
+    host.services_1 |= _word_bit(value, 1)
+    host.services_2 |= _word_bit(value, 2)
+    host.services_3 |= _word_bit(value, 3)
 
 
 @compiled
 def _add_unanswered(host: Any, value: int) -> None:
-    position = _mixed(value) >> np.uint64(56)
-    bit, word = _bit(position & np.uint64(63)), position >> np.uint64(6)
-    if word == 0:
-        host.unanswered_0 |= bit
-    elif word == 1:
-        host.unanswered_1 |= bit
-    elif word == 2:
-        host.unanswered_2 |= bit
-    else:
-        host.unanswered_3 |= bit
+    host.unanswered_0 |= _word_bit(value, 0)
+    host.unanswered_1 |= _word_bit(value, 1)
+    host.unanswered_2 |= _word_bit(value, 2)
+    host.unanswered_3 |= _word_bit(value, 3)
 
 
 @compiled
 def _add_remote(host: Any, value: int) -> None:
-    position = _mixed(value) >> np.uint64(56)
-    bit, word = _bit(position & np.uint64(63)), position >> np.uint64(6)
-    if word == 0:
-        host.remotes_0 |= bit
-    elif word == 1:
-        host.remotes_1 |= bit
-    elif word == 2:
-        host.remotes_2 |= bit
-    else:
-        host.remotes_3 |= bit
+    host.remotes_0 |= _word_bit(value, 0)
+    host.remotes_1 |= _word_bit(value, 1)
+    host.remotes_2 |= _word_bit(value, 2)
+    host.remotes_3 |= _word_bit(value, 3)
 
 
 @compiled
@@ -2449,7 +2441,7 @@ class Table:
         secrets: bytes | None = None,
     ) -> None:
         if sys.byteorder != "little":
-            raise NotImplementedError("the compiled table needs a little-endian machine")
+            raise SensorError("sensor replay needs a little-endian machine, which this is not")
         limits = settings.limits
         tunnels = limits.tunnels + _FRAME_ROOM
         conversations = limits.conversations + CLOSED_KEPT
