@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sensor.capture import records
 from sensor.capture.batch import FrameBatch
 from sensor.capture.files import CaptureFile, first_time
+from sensor.decode import kernel
 from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import CaptureError
+from sensor.jit import load
 from sensor.schema.records import Change, Scope, SensorRecord, TunnelRecord
 from sensor.schema.rows import Rows
 from sensor.schema.words import Confidence, Evidence, Kind, Reason, Vantage
+from sensor.track import table as compiled_table
 from sensor.track.interface import TableLike
 from sensor.track.settings import TrackSettings
 from sensor.track.table import Table
@@ -129,6 +133,7 @@ class Replay:
         self.ledger = Ledger()
         self.stopped = False
         self.on_batch: Callable[[], None] = lambda: None
+        load(records.__name__, kernel.__name__, compiled_table.__name__)  # or build, all at once
         self._kernel = Kernel(decode)
         self._selection = selection
         self._open: dict[int, CaptureFile] = {}

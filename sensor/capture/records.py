@@ -6,13 +6,13 @@ the end of the window.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensor.capture.batch import MAX_CAPTURED, FrameBatch
-from sensor.jit import compiled
+from sensor.jit import compiled, entry
 
 MAX_ROWS = 1 << 14  # of a batch; 1 MiB holds fewer frames of Ethernet's smallest size
 
@@ -103,7 +103,12 @@ def _time(ticks: np.uint64, interface: np.void) -> int:
     return np.int64(time) + interface["offset"]  # type: ignore[no-any-return]
 
 
-@compiled
+def _pcap_example() -> tuple[Any, ...]:
+    layout = PcapLayout(0, 0, False, False)
+    return np.empty(0, dtype=np.uint8), 0, 0, 0, layout, empty_columns(0)
+
+
+@entry(_pcap_example)
 def walk_pcap(
     arena: NDArray[np.uint8],
     start: int,
@@ -139,7 +144,12 @@ def walk_pcap(
     return count, start
 
 
-@compiled
+def _pcapng_example() -> tuple[Any, ...]:
+    described = np.empty(0, dtype=DESCRIBED)
+    return np.empty(0, dtype=np.uint8), 0, 0, 0, False, described, empty_columns(0), 0, 0
+
+
+@entry(_pcapng_example)
 def walk_pcapng(
     arena: NDArray[np.uint8],
     start: int,

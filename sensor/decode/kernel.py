@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from sensor.capture.batch import FrameBatch, batch_of
 from sensor.decode.decoded import Decoded
-from sensor.jit import compiled
+from sensor.jit import compiled, entry, fixed
 from sensor.schema.rows import OBSERVATION, STACK_LIMIT
 from sensor.schema.words import (
     Anomaly,
@@ -1691,7 +1691,17 @@ def _carrier(walk: Record, rows: Array) -> Number:
     return np.int64(rows[walk["count"] - 1]["confidence"])
 
 
-@compiled
+def _example() -> tuple[Any, ...]:
+    from sensor.decode.settings import DecodeSettings  # a builder's alone: it brings codecs
+
+    columns = tuple(_fixed(np.empty(0, dtype)) for dtype in ("i8", "i8", "i8", "i8", "i4"))
+    words = _words(np.empty(_SMALLEST_ARENA, dtype=np.uint8))
+    settings = _settings(DecodeSettings())
+    rows = np.empty(0, dtype=ROW)
+    return words, columns, settings, np.empty(0, WALK), rows, np.empty(0, np.uint8), 0, 0
+
+
+@entry(_example)
 def _decode(
     words: Array,
     columns: tuple[Array, ...],
@@ -1741,6 +1751,16 @@ def _decode(
     return i
 
 
+def _settings(settings: DecodeSettings) -> tuple[Array, ...]:
+    relays = [relay for domain in settings.sixrd for relay in domain.relays]
+    return (
+        _domains(settings),
+        _addresses(relays),
+        _addresses(server for server in settings.known_servers if len(server) == 4),
+        _addresses(server for server in settings.known_servers if len(server) == 16),
+    )
+
+
 def _addresses(found: Iterable[bytes]) -> Array:
     """Addresses of one length as pairs of words, sorted for a binary search."""
     octets = b"".join(sorted(address.ljust(16, b"\0") for address in found))
@@ -1784,13 +1804,7 @@ class Kernel:
     """
 
     def __init__(self, settings: DecodeSettings) -> None:
-        relays = [relay for domain in settings.sixrd for relay in domain.relays]
-        self._settings = (
-            _domains(settings),
-            _addresses(relays),
-            _addresses(server for server in settings.known_servers if len(server) == 4),
-            _addresses(server for server in settings.known_servers if len(server) == 16),
-        )
+        self._settings = fixed(_settings(settings))
         self._walk = np.zeros(1, dtype=WALK)
         self._walk["layers"] = min(settings.layers, STACK_LIMIT)
         self._walk["tunnels"] = self._tunnels = min(settings.tunnels, STACK_LIMIT)

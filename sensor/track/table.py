@@ -17,12 +17,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from sensor.errors import SensorError
-from sensor.jit import compiled, pointer_to, prefetch
+from sensor.jit import DISABLED, compiled, entry, fixed, pointer_to, prefetch
 from sensor.schema.rows import OBSERVATION, Rows
 from sensor.schema.words import (
     Anomaly,
@@ -252,6 +251,37 @@ class _State(NamedTuple):
     events: npt.NDArray[np.void]
     networks: npt.NDArray[np.int64]
     vantages: npt.NDArray[np.uint8]
+
+
+def _example(*others: Any) -> tuple[Any, ...]:
+    state = _State(
+        m=np.empty(0, dtype=np.int64),
+        tunnels=np.empty(0, dtype=layout.TUNNEL),
+        conversations=np.empty(0, dtype=layout.CONVERSATION),
+        exposures=np.empty(0, dtype=layout.EXPOSURE),
+        hosts=np.empty(0, dtype=layout.HOST),
+        events=np.empty(0, dtype=layout.EVENT),
+        networks=np.empty((0, _N_WIDTH), dtype=np.int64),
+        vantages=np.empty(0, dtype=np.uint8),
+    )
+    return (state, *others)
+
+
+def _update_example() -> tuple[Any, ...]:
+    rows = np.empty(0, dtype=OBSERVATION)
+    return _example(rows, np.empty((0, _ROW_WORDS), dtype=np.int64), 0, 0)
+
+
+def _refuse_example() -> tuple[Any, ...]:
+    return _example(*[0] * 9)
+
+
+def _expire_example() -> tuple[Any, ...]:
+    return _example(0)
+
+
+def _piled_example() -> tuple[Any, ...]:
+    return _example(np.empty(0, dtype=np.int64))
 
 
 @compiled
@@ -796,7 +826,7 @@ def _seek_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
         m[ahead + _TO_CONVERSATION] = fetch_bucket(m, _CONVERSATIONS)
 
 
-@compiled
+@entry(_update_example)
 def update(state: _State, rows: Any, words: Any, start: int, until: int) -> int:
     """See ``interface.TableLike.update``; events are in ``s.events``."""
     s = _bare(state)
@@ -2292,7 +2322,7 @@ def _on_completed(s: _State, row: Any, at: int, place: int, number: int) -> None
     _event(s, _E_COMPLETED, at, place, row.time, number, signed(conversation.exposure), 0)
 
 
-@compiled
+@entry(_refuse_example)
 def refuse(
     state: _State, place: int, transport: int, first: int, second: int, service: int,
     remote_0: int, remote_1: int, port: int, time: int,
@@ -2355,7 +2385,7 @@ def _idle(m: Memory, conversation: Any) -> int:
     return m[_CLOSED_IDLE] if _is_over(conversation) else m[_TCP_IDLE]
 
 
-@compiled
+@entry(_expire_example)
 def expire(state: _State, now: int) -> None:
     """See ``interface.TableLike.expire``."""
     s = _bare(state)
@@ -2379,7 +2409,7 @@ def expire(state: _State, now: int) -> None:
     _forget_flows(m, now)
 
 
-@compiled
+@entry(_example)
 def finish(state: _State) -> None:
     """See ``interface.TableLike.finish``."""
     s = _bare(state)
@@ -2393,7 +2423,7 @@ def finish(state: _State) -> None:
 # What Python reads
 
 
-@compiled
+@entry(_piled_example)
 def _piled(state: _State, places: Any) -> None:
     """The places of closed conversations, in the order in which they closed."""
     s = _bare(state)
@@ -2403,7 +2433,7 @@ def _piled(state: _State, places: Any) -> None:
         number = following(s.m, _CONVERSATIONS, _C_OPEN, number)
 
 
-@compiled
+@entry(_example)
 def _clear_pile(state: _State) -> None:
     s = _bare(state)
     m = s.m
@@ -2415,7 +2445,7 @@ def _clear_pile(state: _State) -> None:
     m[_PILE] = m[_PILE + 1] = m[_PILED] = 0
 
 
-@compiled
+@entry(_example)
 def _unpromoted(state: _State) -> int:
     s = _bare(state)
     total = s.m[_ENDED_UNPROMOTED]
@@ -2456,6 +2486,7 @@ class Table:
             networks=_networks(settings),
             vantages=np.array(vantages, dtype=np.uint8),
         )
+        self._fixed = fixed(self._s)
         chance = secrets or os.urandom(8 * SECRETS)
         sow(self._s.m, np.frombuffer(chance, dtype=np.int64)[:SECRETS])
         self._tunnels = self._s.tunnels.view(layout.octets(layout.TUNNEL_FIELDS))
@@ -2470,12 +2501,12 @@ class Table:
 
     @property
     def unpromoted(self) -> int:
-        return int(_unpromoted(self._s))
+        return int(_unpromoted(self._fixed))
 
     def update(self, rows: Rows, start: int, until: int = NEVER) -> tuple[int, list[Event]]:
         """See ``interface.TableLike``; ``rows`` of dtype OBSERVATION, C-contiguous, writable."""
         words = rows.view(np.int64).reshape(len(rows), _ROW_WORDS)
-        index = update(self._s, _readable(rows), words, start, until)
+        index = update(self._fixed, _readable(rows), words, start, until)
         return int(index), self._events()
 
     def _events(self) -> list[Event]:
@@ -2486,12 +2517,12 @@ class Table:
 
     def expire(self, now: int) -> list[Event]:
         """See ``interface.TableLike``."""
-        expire(self._s, now)
+        expire(self._fixed, now)
         return self._events()
 
     def finish(self) -> None:
         """See ``interface.TableLike``."""
-        finish(self._s)
+        finish(self._fixed)
 
     def refuse(
         self, tunnel: int, transport: int, service: tuple[bytes, int], remote: bytes, port: int,
@@ -2500,7 +2531,7 @@ class Table:
         """See ``interface.TableLike``."""
         first, second = _as_words(service[0])
         ends = (*_as_words(remote), port)
-        return int(refuse(self._s, tunnel, transport, first, second, service[1], *ends, time))
+        return int(refuse(self._fixed, tunnel, transport, first, second, service[1], *ends, time))
 
     def tunnel(self, place: int) -> TunnelState:
         """See ``interface.TableLike``."""
@@ -2528,14 +2559,14 @@ class Table:
     def take_closed(self) -> list[ConversationState]:
         """See ``interface.TableLike``."""
         places = np.empty(int(self._s.m[_PILED]), dtype=np.int64)
-        _piled(self._s, places)
+        _piled(self._fixed, places)
         closed = self._conversations[places].tolist()
         self.drop_closed()
         return [ConversationState._make(row) for row in closed]
 
     def drop_closed(self) -> None:
         """See ``interface.TableLike``."""
-        _clear_pile(self._s)
+        _clear_pile(self._fixed)
 
     def hosts(self) -> list[HostState]:
         """See ``interface.TableLike``."""
@@ -2549,7 +2580,7 @@ def _rows_of(number: int, dtype: np.dtype[Any]) -> npt.NDArray[np.void]:
 
 def _readable(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Fields of a row are attributes: always so in compiled code, else in a record array."""
-    return rows.view(np.recarray) if numba.config.DISABLE_JIT else rows
+    return rows.view(np.recarray) if DISABLED else rows
 
 
 def _memory(settings: TrackSettings, tunnels: int, conversations: int, exposures: int) -> Memory:

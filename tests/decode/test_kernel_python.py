@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
-import numba
 import pytest
 
 import sensor.jit
@@ -25,6 +24,7 @@ from ..hostile.corpus import Whole, generated
 from ..hostile.grown import grown
 from ..hostile.test_kernel import packets
 from ..hostile.test_mutation import Mutator, batch_from
+from ..modules import again, as_python
 from .test_kernel import deep, domain_of, frames_under
 from .twins import Twins, cuts
 from .twins import batch_from as whole_batch
@@ -55,8 +55,8 @@ def batches(seed: int) -> list[FrameBatch]:
 
 def compare_uncompiled(seed: int) -> None:
     """What the test below runs in a process in which nothing is compiled."""
-    assert numba.config.DISABLE_JIT
-    assert not hasattr(kernel._decode, "py_func")
+    assert sensor.jit.DISABLED
+    assert isinstance(kernel._decode, FunctionType)
     twins = Twins(SETTINGS)
     print(sum(map(twins.compare, batches(seed))))
 
@@ -78,14 +78,9 @@ def test_a_process_that_compiles_nothing_gives_the_same_rows(project_root: Path,
 @pytest.fixture(scope="module")
 def uncompiled() -> type[Kernel]:
     """The kernel's module once more, as plain Python, where its coverage can be measured."""
-    spec = importlib.util.spec_from_file_location("uncompiled_kernel", kernel.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sensor.jit, "compiled", lambda function: function)
-        spec.loader.exec_module(module)
-    found: type[Kernel] = module.Kernel
+        as_python(patch)
+        found: type[Kernel] = again(kernel, "uncompiled_kernel").Kernel
     return found
 
 

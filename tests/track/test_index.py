@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sensor.track import index
+import sensor.track.index
 from sensor.track.index import KEY, KEY_WORDS, MAP_HEAD, SECRETS, Shape
+
+from ..modules import compiled
+
+index = compiled(sensor.track.index)
 
 Key = tuple[int, ...]
 
@@ -62,8 +66,9 @@ class Model:
         self.chains: list[list[int]] = [[] for _ in range(CHAINS)]
 
     @property
-    def words(self) -> index.Memory:
-        return self.memory.words
+    def words(self) -> sensor.track.index.Memory:
+        words: sensor.track.index.Memory = self.memory.words
+        return words
 
     def _stamp_at(self, place: int) -> int:
         return int(index.data(self.words, self.head, place)) + STAMP

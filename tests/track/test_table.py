@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import os
 import random
@@ -11,10 +10,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -32,6 +30,7 @@ from sensor.track.interface import NEVER, TableLike
 from sensor.track.settings import DEFAULT_ZONES, TrackLimits, TrackSettings, Zone, network
 from sensor.track.tracker import Tracker
 from sensor.wire.addresses import packed
+from tests.modules import again, as_python
 from tests.track import chance
 from tests.track.both import SECOND, Both, Story, drive
 from tests.track.rows import (
@@ -445,8 +444,8 @@ def test_a_process_that_compiles_nothing_tells_the_same(project_root: Path, seed
 
 def compare_uncompiled(seed: int) -> None:
     """What the test above runs in a process in which nothing is compiled."""
-    assert numba.config.DISABLE_JIT
-    assert not hasattr(table.update, "py_func")
+    assert sensor.jit.DISABLED
+    assert isinstance(table.update, FunctionType)
     events = 0
     for frames in (decoded([resource("demo.pcap")]), exchanges(World(seed), 100)):
         events += len(drive(Both(SETTINGS["some"]), batches(frames)).events)
@@ -476,9 +475,7 @@ class CheckedRows(np.recarray[Any, Any]):
 def uncompiled() -> ModuleType:
     """The table's module once more, as plain Python, with fixed pools that are soon full."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sensor.jit, "compiled", lambda function: function)
-        patch.setattr(sensor.jit, "prefetch", lambda *_: None)
-        patch.setattr(sensor.jit, "pointer_to", lambda array: array)
+        as_python(patch)
         patch.setitem(sys.modules, index.__name__, again(index, "uncompiled_index"))
         module = again(table, "uncompiled_table")
     rows_of, zeroed = module._rows_of, module.zeroed
@@ -487,16 +484,6 @@ def uncompiled() -> ModuleType:
     module.__dict__["zeroed"] = lambda words: zeroed(words).view(Checked)
     module.__dict__.update({name: size for name, (_, size) in POOLS.items()})
     return module
-
-
-def again(module: ModuleType, name: str) -> ModuleType:
-    assert module.__file__ is not None
-    spec = importlib.util.spec_from_file_location(name, module.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
 
 
 @pytest.fixture

@@ -1,0 +1,85 @@
+"""Compiled functions: which they are, and how Python calls their machine code.
+
+A module that compiles marks its functions ``compiled``, and ``entry`` those that Python calls. Here
+both stay Python; ``build.py`` puts Numba's decorators in their place, in a process of its own, and
+turns a module's entries into one object file. ``folder.py`` keeps it, ``code.py`` loads it: a run
+that finds its code kept imports neither Numba nor LLVM's compiler.
+
+NUMBA_DISABLE_JIT=1 runs everything as Python.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sensor.jit.arguments import Fixed, flat, kind_of
+from sensor.jit.code import code_of, load
+
+__all__ = ["DISABLED", "compiled", "entry", "fixed", "load", "pointer_to", "prefetch"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile with bounds checks and C arithmetic, for the entries of its module.
+
+    Such a function takes and returns numbers, rows and arrays, and makes no array itself.
+    """
+    return function
+
+
+def entry(example: Callable[[], tuple[Any, ...]]) -> Callable[[_Function], _Function]:
+    """Compile for Python to call; the GIL is released meanwhile.
+
+    ``example`` makes arguments of the types it is compiled for: int, bool, C-contiguous arrays and
+    tuples of these. Calls with others raise TypeError. It returns nothing, an int, or a tuple of
+    them. IndexError tells of a bug: compiled code never leaves an array.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        return function if DISABLED else Entry(function, example)  # type: ignore[return-value]
+
+    return decorate
+
+
+def fixed(values: tuple[Any, ...]) -> Any:
+    """Arguments that stay as they are, laid out once: their arrays are never replaced."""
+    return values if DISABLED else Fixed(values)
+
+
+class Entry:
+    """One function that Python calls, with the machine code of its module behind it."""
+
+    def __init__(
+        self, function: Callable[..., Any], example: Callable[[], tuple[Any, ...]]
+    ) -> None:
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self._module = function.__module__
+        self._example = example
+        self._call: Any = None
+
+    def __call__(self, *values: Any) -> Any:
+        if self._call is None:
+            self._kinds = kind_of(self._example())
+            self._call = code_of(self._module).function(self.__name__)
+        return self._call(flat(values, self._kinds))
+
+
+# What compiled code may do and Python may not.
+
+
+def prefetch(array: Any, index: int, word: int) -> None:
+    """Ask for a line of the cache, the one with that word of eight octets of an element.
+
+    A hint: an address that is none does no harm.
+    """
+
+
+def pointer_to(array: Any) -> Any:
+    """The elements of an array without their number: nothing is checked."""
+    return array

@@ -1,0 +1,71 @@
+"""What an entry is called with, as the words of 64 bits that its machine code takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# int, bool, a tuple of kinds, or _ARRAY with dtype, dimensions and what the code relies on: has no
+# gaps, may be written, lies as its type asks. Plain tuples compare fast.
+Kind = Any
+_ARRAY = "array"
+
+
+class Fixed:
+    """Arguments that stay as they are, laid out once: their arrays are never replaced."""
+
+    __slots__ = ("kind", "values", "words")
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        self.values = values
+        self.kind = kind_of(values)
+        self.words = flat(values, self.kind)
+
+
+def kind_of(value: Any) -> Kind:
+    if isinstance(value, np.ndarray):
+        flags = value.flags
+        return _ARRAY, value.dtype, value.ndim, flags.c_contiguous, flags.writeable, flags.aligned
+    if isinstance(value, tuple):
+        return tuple(map(kind_of, value))
+    return bool if isinstance(value, bool) else int
+
+
+def flat(values: tuple[Any, ...], kinds: Kind) -> list[int]:
+    """The words of ``values``; TypeError where one is not of its kind.
+
+    An array is seven words or more: two for Numba's owners (none), elements, octets of an element,
+    address, then the length of each dimension and the octets from one to the next.
+    """
+    words: list[int] = []
+    if len(values) != len(kinds):
+        raise TypeError(f"{len(values)} arguments instead of {len(kinds)}")
+    for value, kind in zip(values, kinds, strict=True):
+        if isinstance(value, np.ndarray):
+            if not _is_of(value, kind):
+                raise TypeError(f"an array of {kind_of(value)} cannot be taken for {kind}")
+            address = value.ctypes.data
+            words += (0, 0, value.size, value.itemsize, address, *value.shape, *value.strides)
+        elif isinstance(value, Fixed):
+            if value.kind != kind:
+                raise TypeError(f"arguments of {value.kind} cannot be taken for {kind}")
+            words += value.words
+        elif isinstance(value, tuple):
+            words += flat(value, kind)
+        elif kind is int or kind is bool:
+            words.append(int(value))
+        else:
+            raise TypeError(f"{value!r} cannot be taken for {kind}")
+    return words
+
+
+def _is_of(array: Any, kind: Kind) -> bool:
+    if not isinstance(kind, tuple) or kind[:1] != (_ARRAY,):
+        return False
+    _, dtype, dimensions, contiguous, writeable, aligned = kind
+    flags = array.flags
+    if array.dtype != dtype or array.ndim != dimensions:
+        return False
+    fits = flags.c_contiguous >= contiguous and flags.writeable >= writeable
+    return bool(fits and flags.aligned >= aligned)

@@ -1,0 +1,189 @@
+"""The machine code of a module's entries: kept or built, then loaded and called."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensor.errors import SensorError
+from sensor.jit.folder import Folder, base_folder, digest
+
+# What a builder runs, with this process's path and the name of a module. It stands in the folder of
+# the package: Numba reads settings where it stands, and elsewhere they may have come with captures.
+_BUILD = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from sensor.jit import build
+entries = build.start()
+__import__(sys.argv[2])
+build.finish(entries, sys.argv[2])
+"""
+# Forms of machine code: one that runs as it is, one that must be linked.
+IMAGE, OBJECT = "image", "object"
+# Machine code must fit the sources that this process has read: all but few are read after this one.
+_AT_START = digest()
+_HERE = Path(__file__).parent
+
+
+class Code:
+    """The loaded entries of one module, from what ``build`` made."""
+
+    def __init__(self, data: bytes) -> None:
+        head, _, machine = data.partition(b"\n")
+        form, *described = head.decode().split(" ")
+        entries = [entry.split(",") for entry in described]
+        self._words = {name: (int(taken), int(given)) for name, taken, given, _ in entries}
+        if form == IMAGE:
+            places = {name: int(place) for name, _, _, place in entries}
+            self._memory: Any = Executable(machine, places)
+        else:
+            self._memory = _linked(machine)
+
+    def function(self, name: str) -> Callable[[list[int]], Any]:
+        """The entry of that name, from the words of its arguments to its result."""
+        taken, given = self._words[name]
+        # A word for the status, then the arguments, over which the result is written.
+        block = ctypes.c_int64 * (1 + max(taken, given))
+        kind = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_int64))
+        call = kind(self._memory.get_function_address(name))
+
+        def run(words: list[int]) -> Any:
+            found = block(0, *words)
+            call(found)
+            if found[0]:
+                raise IndexError(f"{name} left an array (status {found[0]})")
+            if given == 1:
+                return found[1]
+            return tuple(found[1 : 1 + given]) if given else None
+
+        return run
+
+
+def described(image: bool, entries: Iterable[tuple[str, int, int, int]]) -> bytes:
+    """The first line of what ``Code`` reads: each entry's name, words taken and given, place."""
+    words = [",".join(map(str, entry)) for entry in entries]
+    return " ".join((IMAGE if image else OBJECT, *words)).encode() + b"\n"
+
+
+class Executable:
+    """Memory that holds an image of machine code."""
+
+    def __init__(self, code: bytes, places: dict[str, int]) -> None:
+        place = os.memfd_create("machine code")
+        try:
+            os.write(place, code)
+            prot = mmap.PROT_READ | mmap.PROT_EXEC
+            self._memory = mmap.mmap(place, len(code), flags=mmap.MAP_PRIVATE, prot=prot)
+        finally:
+            os.close(place)
+        self._start = np.frombuffer(self._memory, dtype=np.uint8).ctypes.data
+        self._places = places
+
+    def get_function_address(self, name: str) -> int:
+        return self._start + self._places[name]
+
+
+def _linked(machine: bytes) -> Any:
+    """The same from an object file, by LLVM: where no image can be made."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple().create_target_machine()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(machine))
+    engine.finalize_object()
+    return engine
+
+
+_loaded: dict[str, Code] = {}
+_loading = threading.Lock()
+
+
+def load(*modules: str) -> None:
+    """Make sure that the code of these modules is there; what is missing is built, all at once."""
+    with _loading:
+        folder = _folder()
+        missing = [module for module in modules if module not in _loaded]
+        found = {module: folder.read(module) if folder else None for module in missing}
+        builders = {module: _Builder(module) for module, data in found.items() if data is None}
+        if builders:
+            _tell_compiling()
+        for module, data in found.items():
+            _loaded[module] = Code(data or builders[module].finish(folder))
+
+
+def code_of(module: str) -> Code:
+    load(module)
+    return _loaded[module]
+
+
+class _Builder:
+    """A process that compiles one module."""
+
+    def __init__(self, module: str) -> None:
+        # Few runs need them.
+        import json
+        import subprocess
+
+        self._module = module
+        optimize = ["-O"] * sys.flags.optimize
+        paths = [str(_HERE.parents[1]), *map(os.path.abspath, sys.path)]
+        command = [sys.executable, *optimize, "-c", _BUILD, json.dumps(paths), module]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            command, cwd=_HERE, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
+
+    def finish(self, folder: Folder | None) -> bytes:
+        """Its object file, kept if that can be; SensorError where it fails."""
+        data, errors = self._process.communicate()
+        if self._process.returncode:
+            last = errors.decode(errors="replace").strip().rpartition("\n")[2]
+            raise SensorError(f"{self._module} cannot be compiled for this machine: {last}")
+        if digest() != _AT_START:
+            raise SensorError("the sensor was changed while it started: start it again")
+        if folder is not None:
+            try:
+                folder.write(self._module, data)
+            except OSError as error:
+                _tell_not_kept(error)
+        return data
+
+
+@functools.cache
+def _folder() -> Folder | None:
+    """The folder of this process; None, and a word to the person, where none can be had."""
+    try:
+        return Folder(base_folder(), _AT_START)
+    except OSError as error:
+        _tell_not_kept(error)
+        return None
+
+
+def _tell_compiling() -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        _tell("compiling for this machine, once: a minute or two")
+
+
+def _tell_not_kept(error: OSError) -> None:
+    _tell(
+        f"compiled code cannot be kept ({error.strerror}), so that every start compiles for a "
+        "minute or two: set XDG_CACHE_HOME to a folder of your own"
+    )
+
+
+@functools.cache
+def _tell(text: str) -> None:
+    """On standard error, once."""
+    if sys.stderr is not None:
+        print(f"sensor: {text}", file=sys.stderr, flush=True)
