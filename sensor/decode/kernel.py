@@ -3,7 +3,7 @@
 The walk through a frame is a loop over steps. A step looks at one header, keeps what later ones
 need in the record ``walk``, and answers with the next step or with the frame's ``Reason``, which
 ends the walk. A tunnel candidate is written where the next row would stand (``row``); it becomes a
-row when the count of rows moves past it.
+row when the count of rows moves past it. Most frames are ordinary and told without a walk.
 
 Rules of this file: nothing is allocated, raised or recursed into; every read is of octets known to
 be there; octets are loaded as uint64, because uncompiled NumPy would shift them in eight bits;
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from sensor.capture.batch import FrameBatch, batch_of
 from sensor.decode.decoded import Decoded
-from sensor.jit import compiled, entry, fixed
+from sensor.jit import entry, fixed, inlined, word_at
 from sensor.schema.rows import OBSERVATION, STACK_LIMIT
 from sensor.schema.words import (
     Anomaly,
@@ -62,6 +62,8 @@ ETHERTYPE_VLAN = 0x8100
 ETHERTYPE_PROVIDER_VLAN = 0x88A8
 ETHERTYPE_STACKED_VLAN = 0x9100
 MAX_TAGS = 8
+ETHERNET_LENGTH = 14
+TAG_LENGTH = 4
 
 ICMP = 1
 IPV4_INSIDE = 4
@@ -222,6 +224,7 @@ _ODD_INNER_ADDRESS = int(Anomaly.ODD_INNER_ADDRESS)
 _NEIGHBOUR_DISCOVERY = int(Anomaly.NEIGHBOUR_DISCOVERY)
 
 # Steps of the walk; no Reason has such a number.
+_UNDECIDED = 99  # nothing was said without a walk
 _FIRST_STEP = 100
 _STEP_IPV4 = 100  # an IPv4 header at ``start``
 _STEP_IPV6 = 101  # an IPv6 header at ``start``, outside of any tunnel
@@ -243,12 +246,11 @@ _EVEN_OCTETS = np.uint64(0x00FF00FF00FF00FF)
 _EVEN_PAIRS = np.uint64(0x0000FFFF0000FFFF)
 _ZERO = np.uint64(0)
 
-# A word that may start at any octet: packed, so that compiled code assumes no alignment.
-WORD = np.dtype([("octets", "<u8")])
 _WORD_SIZE = 8
-# Views over fewer octets would count as contiguous, another type to compile for.
-_SMALLEST_ARENA = 16
 _FIRST_ROWS = 4096
+# What is told of a frame without a walk: its VLAN tags, and its layers with them.
+_ORDINARY_TAGS = 2
+_ORDINARY_LAYERS = 3 + _ORDINARY_TAGS
 
 
 def _row_layout() -> np.dtype[np.void]:
@@ -367,48 +369,48 @@ DOMAIN = np.dtype(
 # octets and words
 
 
-@compiled
-def _raw(words: Array, at: Number) -> Any:
+@inlined
+def _raw(arena: Array, at: Number) -> Any:
     """Eight octets in the order of memory."""
-    return words[at]["octets"]
+    return word_at(arena, at)
 
 
-@compiled
+@inlined
 def _swapped(word: Word) -> Any:
     word = (word & _EVEN_OCTETS) << Word(8) | (word >> Word(8)) & _EVEN_OCTETS
     word = (word & _EVEN_PAIRS) << Word(16) | (word >> Word(16)) & _EVEN_PAIRS
     return word << Word(32) | word >> Word(32)
 
 
-@compiled
-def _word(words: Array, at: Number) -> Any:
+@inlined
+def _word(arena: Array, at: Number) -> Any:
     """Eight octets as a big-endian number."""
-    return _swapped(_raw(words, at))
+    return _swapped(_raw(arena, at))
 
 
-@compiled
-def _octet(words: Array, at: Number) -> Number:
+@inlined
+def _octet(arena: Array, at: Number) -> Number:
     """One octet, also of the last seven, at which no word starts."""
-    first = min(at, len(words) - 1)
-    return _part(_raw(words, first), (at - first) * 8, 0xFF)
+    first = min(at, len(arena) - _WORD_SIZE)
+    return _part(_raw(arena, first), (at - first) * 8, 0xFF)
 
 
-@compiled
+@inlined
 def _part(word: Word, shift: Number, mask: Number) -> Number:
     """Bits of a word as a signed number."""
     return np.int64((word >> Word(shift)) & Word(mask))
 
 
-@compiled
-def _pair_before(words: Array, at: Number) -> Number:
+@inlined
+def _pair_before(arena: Array, at: Number) -> Number:
     """The two octets that end at ``at``, which is at least 8."""
-    return _part(_word(words, at - 8), 0, 0xFFFF)
+    return _part(_word(arena, at - 8), 0, 0xFFFF)
 
 
 # addresses
 
 
-@compiled
+@inlined
 def _is_bogon(ip: Number) -> Flag:
     """``sensor.wire.addresses.is_bogon`` of an IPv4 address."""
     first = ip >> 24
@@ -421,7 +423,7 @@ def _is_bogon(ip: Number) -> Flag:
     )
 
 
-@compiled
+@inlined
 def _is_private(ip: Number) -> Flag:
     """``sensor.wire.addresses.is_private`` of an IPv4 address."""
     return (
@@ -432,34 +434,34 @@ def _is_private(ip: Number) -> Flag:
     )
 
 
-@compiled
+@inlined
 def _is_teredo(first: Word) -> Flag:
     prefix = _part(first, 32, 0xFFFFFFFF)
     return prefix in (TEREDO_PREFIX, LEGACY_TEREDO_PREFIX)
 
 
-@compiled
+@inlined
 def _mapped_ip(second: Word) -> Number:
     """The client's address in the second half of a Teredo address."""
     return _part(second, 0, 0xFFFFFFFF) ^ 0xFFFFFFFF
 
 
-@compiled
+@inlined
 def _mapped_port(second: Word) -> Number:
     return _part(second, 32, 0xFFFF) ^ 0xFFFF
 
 
-@compiled
+@inlined
 def _is_link_local(first: Word) -> Flag:
     return _part(first, 54, 0x3FF) == 0xFE80 >> 6
 
 
-@compiled
+@inlined
 def _is_multicast(first: Word) -> Flag:
     return _part(first, 56, 0xFF) == 0xFF
 
 
-@compiled
+@inlined
 def _may_not_cross(first: Word, second: Word) -> Flag:
     """Loopback, IPv4-mapped and site-local addresses, at whichever end."""
     if first == _ZERO:
@@ -467,7 +469,7 @@ def _may_not_cross(first: Word, second: Word) -> Flag:
     return _part(first, 54, 0x3FF) == 0xFEC0 >> 6
 
 
-@compiled
+@inlined
 def _has_odd_address(walk: Record) -> Flag:
     source, destination = walk["inner_source_0"], walk["inner_destination_0"]
     return (
@@ -478,7 +480,7 @@ def _has_odd_address(walk: Record) -> Flag:
     )
 
 
-@compiled
+@inlined
 def _among(addresses: Array, first: Word, second: Word) -> Flag:
     """Whether a sorted array of address halves holds this address: a binary search."""
     low, high = 0, len(addresses)
@@ -495,7 +497,7 @@ def _among(addresses: Array, first: Word, second: Word) -> Flag:
 # layers and spans
 
 
-@compiled
+@inlined
 def _push(walk: Record, layer: Number) -> Flag:
     """Note one more layer; False at the limit, which is reported, not passed."""
     depth = walk["depth"]
@@ -510,7 +512,7 @@ def _push(walk: Record, layer: Number) -> Flag:
     return True
 
 
-@compiled
+@inlined
 def _announce(walk: Record, length: Number) -> None:
     """Narrow the span to the ``length`` octets that a header at its start announces."""
     declared = walk["start"] + length
@@ -520,7 +522,7 @@ def _announce(walk: Record, length: Number) -> None:
     walk["end"] = min(walk["end"], declared)
 
 
-@compiled
+@inlined
 def _missing(walk: Record) -> Number:
     """Why something is missing of the span; 0 if all that was announced can be read."""
     if walk["declared"] > walk["end"]:
@@ -528,51 +530,124 @@ def _missing(walk: Record) -> Number:
     return walk["cut"] & _FRAGMENT_INCOMPLETE
 
 
+# ordinary frames
+
+
+@inlined
+def _ordinary(arena: Array, start: Number, end: Number) -> Number:
+    """What the walk would say of an Ethernet frame without a tunnel, or _UNDECIDED.
+
+    Two to four words tell, and ``walk`` is left alone. Whatever is odd, cut or looks like a
+    candidate is undecided.
+    """
+    network = start + ETHERNET_LENGTH
+    for position in range(network, network + (_ORDINARY_TAGS + 1) * TAG_LENGTH, TAG_LENGTH):
+        if end - position < IPV6_LENGTH:
+            return _UNDECIDED
+        head = _word(arena, position - 6)
+        protocol = _part(head, 16, 0xFFFF)
+        if protocol == ETHERTYPE_IPV4:
+            return _ordinary_ipv4(arena, position, end, _part(head, 8, 0xFF))
+        if protocol == ETHERTYPE_IPV6:
+            return _ordinary_ipv6(arena, position, end, _part(head, 12, 0xF))
+        if not _is_tag(protocol):
+            return _NOT_IP
+    return _UNDECIDED
+
+
+@inlined
+def _ordinary_ipv4(arena: Array, start: Number, end: Number, first: Number) -> Number:
+    rest = _word(arena, start + 2)
+    total = _part(rest, 48, 0xFFFF)
+    if first != 0x45 or total < IPV4_LENGTH or _part(rest, 16, 0x1FFF):
+        return _UNDECIDED
+    protocol = _part(rest, 0, 0xFF)
+    if protocol == TCP:
+        return _TCP
+    if protocol == UDP:
+        return _ordinary_udp(arena, start + IPV4_LENGTH, min(end, start + total))
+    return _ICMP if protocol == ICMP else _UNDECIDED
+
+
+@inlined
+def _ordinary_ipv6(arena: Array, start: Number, end: Number, version: Number) -> Number:
+    if version != 6:
+        return _UNDECIDED
+    rest = _word(arena, start + 2)
+    protocol = _part(rest, 24, 0xFF)
+    if protocol == UDP:
+        end = min(end, start + IPV6_LENGTH + _part(rest, 32, 0xFFFF))
+        return _ordinary_udp(arena, start + IPV6_LENGTH, end)
+    return _IPV6_NATIVE if protocol in (TCP, ICMPV6) else _UNDECIDED
+
+
+@inlined
+def _ordinary_udp(arena: Array, start: Number, end: Number) -> Number:
+    payload = start + UDP_LENGTH
+    if end - payload < _WORD_SIZE:
+        return _UNDECIDED
+    rest = _part(_word(arena, start), 16, 0xFFFF) - UDP_LENGTH
+    if rest < _WORD_SIZE:
+        return _UNDECIDED
+    first = _word(arena, payload)
+    answer = _UDP_SHORT
+    if rest >= IPV6_LENGTH:
+        answer = _UDP
+        if _part(first, 60, 0xF) == 6:
+            if min(end - payload, rest) < IPV6_LENGTH or not _is_too_long(arena, payload, rest):
+                return _UNDECIDED
+            answer = _UDP_LENGTH
+        elif _part(first, 56, 0xFF) == 0:
+            return _UNDECIDED
+    return _STUN if _part(first, 0, 0xFFFFFFFF) == STUN_COOKIE else answer
+
+
 # outer layers
 
 
-@compiled
-def _link(words: Array, walk: Record, link_type: Number) -> Number:
+@inlined
+def _link(arena: Array, walk: Record, link_type: Number) -> Number:
     start, present = walk["start"], walk["end"] - walk["start"]
     if link_type == LINK_ETHERNET:
-        if present < 14:
+        if present < ETHERNET_LENGTH:
             return _TRUNCATED_LINK
-        return _tagged(words, walk, _LAYER_ETHERNET, start + 14, _pair_before(words, start + 14))
+        position = start + ETHERNET_LENGTH
+        return _tagged(arena, walk, _LAYER_ETHERNET, position, _pair_before(arena, position))
     if link_type == LINK_SLL:
         if present < 16:
             return _TRUNCATED_LINK
-        return _tagged(words, walk, _LAYER_SLL, start + 16, _pair_before(words, start + 16))
+        return _tagged(arena, walk, _LAYER_SLL, start + 16, _pair_before(arena, start + 16))
     if link_type == LINK_SLL2:
         if present < 20:
             return _TRUNCATED_LINK
-        protocol = _part(_word(words, start), 48, 0xFFFF)
-        return _tagged(words, walk, _LAYER_SLL2, start + 20, protocol)
+        protocol = _part(_word(arena, start), 48, 0xFFFF)
+        return _tagged(arena, walk, _LAYER_SLL2, start + 20, protocol)
     if link_type == LINK_NULL:
-        return _null(words, walk)
-    return _raw_ip(words, walk, link_type)
+        return _null(arena, walk)
+    return _raw_ip(arena, walk, link_type)
 
 
-@compiled
+@inlined
 def _tagged(
-    words: Array, walk: Record, layer: Number, position: Number, protocol: Number
+    arena: Array, walk: Record, layer: Number, position: Number, protocol: Number
 ) -> Number:
     """Pass the VLAN tags behind a header whose protocol field is known."""
     tags = 0
-    while protocol in (ETHERTYPE_VLAN, ETHERTYPE_PROVIDER_VLAN, ETHERTYPE_STACKED_VLAN):
+    while _is_tag(protocol):
         if tags == MAX_TAGS:
             return _TOO_MANY_LAYERS
-        if walk["end"] - position < 4:
+        if walk["end"] - position < TAG_LENGTH:
             return _TRUNCATED_LINK
-        position += 4
+        position += TAG_LENGTH
         tags += 1
-        protocol = _pair_before(words, position)
+        protocol = _pair_before(arena, position)
     if not _push(walk, layer):
         return _TOO_MANY_LAYERS
     for _ in range(tags):
         if not _push(walk, _LAYER_VLAN):
             return _TOO_MANY_LAYERS
     if tags:
-        walk["vlan"] = (_pair_before(words, position - 2) & 0x0FFF) + 1
+        walk["vlan"] = (_pair_before(arena, position - 2) & 0x0FFF) + 1
     walk["start"] = position
     if protocol == ETHERTYPE_IPV4:
         return _STEP_IPV4
@@ -581,15 +656,20 @@ def _tagged(
     return _NOT_IP
 
 
-@compiled
-def _null(words: Array, walk: Record) -> Number:
+@inlined
+def _is_tag(protocol: Number) -> Flag:
+    return protocol in (ETHERTYPE_VLAN, ETHERTYPE_PROVIDER_VLAN, ETHERTYPE_STACKED_VLAN)
+
+
+@inlined
+def _null(arena: Array, walk: Record) -> Number:
     """The address family comes in the byte order of the machine that captured."""
     start = walk["start"]
     if walk["end"] - start < 4:
         return _TRUNCATED_LINK
     big = little = 0
     for i in range(4):
-        octet = _octet(words, start + i)
+        octet = _octet(arena, start + i)
         big = big << 8 | octet
         little |= octet << 8 * i
     family = min(big, little)
@@ -604,8 +684,8 @@ def _null(words: Array, walk: Record) -> Number:
     return step
 
 
-@compiled
-def _raw_ip(words: Array, walk: Record, link_type: Number) -> Number:
+@inlined
+def _raw_ip(arena: Array, walk: Record, link_type: Number) -> Number:
     """Link types without a header of their own."""
     if link_type == LINK_IPV4:
         return _STEP_IPV4
@@ -615,25 +695,25 @@ def _raw_ip(words: Array, walk: Record, link_type: Number) -> Number:
         return _UNKNOWN_LINK_TYPE
     if walk["end"] == walk["start"]:
         return _TRUNCATED_LINK
-    version = _octet(words, walk["start"]) >> 4
+    version = _octet(arena, walk["start"]) >> 4
     if version == 4:
         return _STEP_IPV4
     return _STEP_IPV6 if version == 6 else _NOT_IP
 
 
-@compiled
-def _ipv4(words: Array, walk: Record) -> Number:
+@inlined
+def _ipv4(arena: Array, walk: Record) -> Number:
     start = walk["start"]
     present = walk["end"] - start
     if present == 0:
         return _TRUNCATED_NETWORK
-    first = _octet(words, start)
+    first = _octet(arena, start)
     length = (first & 0x0F) * 4
     if first >> 4 != 4 or length < IPV4_LENGTH:
         return _BAD_IPV4
     if present < IPV4_LENGTH:
         return _TRUNCATED_NETWORK
-    head, middle = _word(words, start), _word(words, start + 8)
+    head, middle = _word(arena, start), _word(arena, start + 8)
     total = _part(head, 32, 0xFFFF)
     if 0 < total < length:
         return _BAD_IPV4
@@ -655,13 +735,13 @@ def _ipv4(words: Array, walk: Record) -> Number:
     walk["version"] = 4
     walk["outer_source_0"] = middle << Word(32)
     walk["outer_source_1"] = _ZERO
-    walk["outer_destination_0"] = _word(words, start + 12) << Word(32)
+    walk["outer_destination_0"] = _word(arena, start + 12) << Word(32)
     walk["outer_destination_1"] = _ZERO
     walk["identification"] = _part(head, 16, 0xFFFF)
     return _ipv4_payload(walk, protocol)
 
 
-@compiled
+@inlined
 def _ipv4_payload(walk: Record, protocol: Number) -> Number:
     if protocol == UDP:
         return _STEP_UDP
@@ -677,31 +757,31 @@ def _ipv4_payload(walk: Record, protocol: Number) -> Number:
     return _IPV4_PROTOCOL
 
 
-@compiled
-def _ipv6_fault(words: Array, start: Number, end: Number) -> Number:
+@inlined
+def _ipv6_fault(arena: Array, start: Number, end: Number) -> Number:
     """Why no IPv6 header can be read from ``start`` on, 0 if one can."""
     if start == end:
         return _TRUNCATED_NETWORK
-    if _octet(words, start) >> 4 != 6:
+    if _octet(arena, start) >> 4 != 6:
         return _BAD_IPV6
     return _TRUNCATED_NETWORK if end - start < IPV6_LENGTH else 0
 
 
-@compiled
-def _ipv6(words: Array, walk: Record, row: Record) -> Number:
+@inlined
+def _ipv6(arena: Array, walk: Record, row: Record) -> Number:
     """Native IPv6: only a carrier."""
     start = walk["start"]
-    fault = _ipv6_fault(words, start, walk["end"])
+    fault = _ipv6_fault(arena, start, walk["end"])
     if fault:
         return fault
     if not _push(walk, _LAYER_IPV6):
         return _TOO_MANY_LAYERS
-    _announce(walk, IPV6_LENGTH + _part(_word(words, start), 16, 0xFFFF))
-    _summarize(words, walk, row, start)
+    _announce(walk, IPV6_LENGTH + _part(_word(arena, start), 16, 0xFFFF))
+    _summarize(arena, walk, row, start)
     return _STEP_INSIDE
 
 
-@compiled
+@inlined
 def _inside(walk: Record) -> Number:
     """What an IPv6 packet carries, be it the outermost or one inside a tunnel."""
     if walk["chain_limit"]:
@@ -733,10 +813,10 @@ def _inside(walk: Record) -> Number:
 # the inner packet
 
 
-@compiled
-def _summarize(words: Array, walk: Record, row: Record, offset: Number) -> None:
+@inlined
+def _summarize(arena: Array, walk: Record, row: Record, offset: Number) -> None:
     """Look into the IPv6 packet whose whole header starts at ``offset`` of the span."""
-    head = _word(words, offset)
+    head = _word(arena, offset)
     walk["payload_length"] = _part(head, 16, 0xFFFF)
     length = IPV6_LENGTH + _part(head, 16, 0xFFFF)
     read_end = min(offset + length, walk["end"])
@@ -745,10 +825,10 @@ def _summarize(words: Array, walk: Record, row: Record, offset: Number) -> None:
     walk["read_end"] = read_end
     walk["hop_limit"] = _part(head, 0, 0xFF)
     walk["next_header"] = walk["transport"] = _part(head, 8, 0xFF)
-    walk["inner_source_0"] = _word(words, offset + 8)
-    walk["inner_source_1"] = _word(words, offset + 16)
-    walk["inner_destination_0"] = _word(words, offset + 24)
-    walk["inner_destination_1"] = _word(words, offset + 32)
+    walk["inner_source_0"] = _word(arena, offset + 8)
+    walk["inner_source_1"] = _word(arena, offset + 16)
+    walk["inner_destination_0"] = _word(arena, offset + 24)
+    walk["inner_destination_1"] = _word(arena, offset + 32)
     row["flow_label"] = _part(head, 32, 0xFFFFF)
     walk["position"] = offset + IPV6_LENGTH
     walk["complete"] = 1
@@ -757,23 +837,23 @@ def _summarize(words: Array, walk: Record, row: Record, offset: Number) -> None:
     walk["later_fragment"] = 0
     walk["first_fragment"] = 0
     if _is_extension(walk["transport"]):
-        _walk_extensions(words, walk, row)
+        _walk_extensions(arena, walk, row)
     declared = offset + length - walk["position"]
     walk["plausible"] = _is_plausible(walk, declared, read_end == offset + length)
     walk["has_transport"] = 0
     if walk["plausible"] and walk["complete"] and not walk["later_fragment"]:
-        _read_transport(words, walk, row, declared)
+        _read_transport(arena, walk, row, declared)
 
 
-@compiled
+@inlined
 def _is_extension(kind: Number) -> Flag:
     return kind in (
         HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6
     )  # fmt: skip
 
 
-@compiled
-def _walk_extensions(words: Array, walk: Record, row: Record) -> None:
+@inlined
+def _walk_extensions(arena: Array, walk: Record, row: Record) -> None:
     """Pass extension headers until a transport protocol, the end of the octets or the limit."""
     kind, position, end = walk["transport"], walk["position"], walk["read_end"]
     passed = 0
@@ -781,18 +861,18 @@ def _walk_extensions(words: Array, walk: Record, row: Record) -> None:
         if passed == MAX_EXTENSION_HEADERS:
             walk["chain_limit"] = 1
             break
-        length = _extension_length(words, kind, position, end)
+        length = _extension_length(arena, kind, position, end)
         if length > end - position:
             walk["complete"] = 0
             break
-        following = _pair_before(words, position + 2) >> 8
+        following = _pair_before(arena, position + 2) >> 8
         if kind == MOBILITY and following == NO_NEXT_HEADER:
             break
         passed += 1
         if kind == ROUTING:
             walk["routing"] = 1
         elif kind == FRAGMENT:
-            _read_fragment(walk, row, _word(words, position))
+            _read_fragment(walk, row, _word(arena, position))
         kind = following
         position += length
         if walk["later_fragment"]:
@@ -801,16 +881,16 @@ def _walk_extensions(words: Array, walk: Record, row: Record) -> None:
     walk["position"] = position
 
 
-@compiled
-def _extension_length(words: Array, kind: Number, position: Number, end: Number) -> Number:
+@inlined
+def _extension_length(arena: Array, kind: Number, position: Number, end: Number) -> Number:
     """In octets, at least 8; the length field may be missing."""
     if kind == FRAGMENT or end - position < 2:
         return 8
-    units = _pair_before(words, position + 2) & 0xFF
+    units = _pair_before(arena, position + 2) & 0xFF
     return (units + 2) * 4 if kind == AUTHENTICATION else (units + 1) * 8
 
 
-@compiled
+@inlined
 def _read_fragment(walk: Record, row: Record, header: Word) -> None:
     offset = _part(header, 32, 0xFFF8)
     walk["later_fragment"] = offset > 0
@@ -821,7 +901,7 @@ def _read_fragment(walk: Record, row: Record, header: Word) -> None:
     row["fragment_more"] = _part(header, 32, 1)
 
 
-@compiled
+@inlined
 def _is_plausible(walk: Record, declared: Number, whole: Flag) -> Flag:
     """Whether the chain makes sense so far; ``declared`` octets follow it."""
     if not walk["complete"]:
@@ -840,7 +920,7 @@ def _is_plausible(walk: Record, declared: Number, whole: Flag) -> Flag:
     return _is_transport(kind)
 
 
-@compiled
+@inlined
 def _is_transport(kind: Number) -> Flag:
     """The next headers that need no octets behind them to make sense."""
     return kind in (
@@ -859,22 +939,22 @@ def _is_transport(kind: Number) -> Flag:
     )
 
 
-@compiled
-def _read_transport(words: Array, walk: Record, row: Record, declared: Number) -> None:
+@inlined
+def _read_transport(arena: Array, walk: Record, row: Record, declared: Number) -> None:
     """What the transport header says; ``declared`` counts its octets and those behind it."""
     position = walk["position"]
     present = walk["read_end"] - position
     kind = walk["transport"]
     if kind == TCP and present >= TCP_LENGTH:
-        _read_tcp(words, walk, row, declared)
+        _read_tcp(arena, walk, row, declared)
     elif kind == UDP and present >= UDP_LENGTH:
-        head = _word(words, position)
+        head = _word(arena, position)
         walk["has_transport"] = 1
         row["inner_source_port"] = _part(head, 48, 0xFFFF)
         row["inner_destination_port"] = _part(head, 32, 0xFFFF)
         row["payload_length"] = declared - UDP_LENGTH
     elif kind == ICMPV6 and present >= ICMPV6_LENGTH:
-        kind_and_code = _pair_before(words, position + 2)
+        kind_and_code = _pair_before(arena, position + 2)
         walk["has_transport"] = 1
         walk["icmp_kind"] = kind_and_code
         row["icmp_type"] = kind_and_code >> 8
@@ -882,19 +962,19 @@ def _read_transport(words: Array, walk: Record, row: Record, declared: Number) -
         row["payload_length"] = declared - ICMPV6_LENGTH
         echo = kind_and_code >> 8 == ECHO_REQUEST or kind_and_code >> 8 == ECHO_REPLY
         if echo and present >= ICMPV6_LENGTH + 4:
-            head = _word(words, position)
+            head = _word(arena, position)
             row["inner_source_port"] = _part(head, 16, 0xFFFF)
             row["icmp_sequence"] = _part(head, 0, 0xFFFF)
 
 
-@compiled
-def _read_tcp(words: Array, walk: Record, row: Record, declared: Number) -> None:
+@inlined
+def _read_tcp(arena: Array, walk: Record, row: Record, declared: Number) -> None:
     position = walk["position"]
-    rest = _word(words, position + 8)
+    rest = _word(arena, position + 8)
     length = _part(rest, 28, 0xF) * 4
     if length < TCP_LENGTH:
         return
-    head = _word(words, position)
+    head = _word(arena, position)
     walk["has_transport"] = 1
     row["inner_source_port"] = _part(head, 48, 0xFFFF)
     row["inner_destination_port"] = _part(head, 32, 0xFFFF)
@@ -904,74 +984,74 @@ def _read_tcp(words: Array, walk: Record, row: Record, declared: Number) -> None
     row["payload_length"] = max(0, declared - length)
 
 
-@compiled
+@inlined
 def _is_icmp(walk: Record, kind: Number) -> Flag:
     """Whether the packet is an ICMPv6 message of this type, with code 0."""
     return walk["has_transport"] and walk["transport"] == ICMPV6 and walk["icmp_kind"] == kind << 8
 
 
-@compiled
+@inlined
 def _is_bubble(walk: Record) -> Flag:
     return walk["next_header"] == NO_NEXT_HEADER and walk["payload_length"] == 0
 
 
-@compiled
+@inlined
 def _fold(state: Word, word: Word) -> Any:
     state = (state ^ word) * _MULTIPLIER
     return state ^ state >> Word(32)
 
 
-@compiled
+@inlined
 def _halves(word: Word) -> Any:
     """The same modulo 0xffff, and small: sums of them do not overflow."""
     return (word & _LOW_HALF) + (word >> Word(32))
 
 
-@compiled
-def _digest_and_sum(words: Array, offset: Number, end: Number, segment: Number) -> tuple[Any, Any]:
+@inlined
+def _digest_and_sum(arena: Array, offset: Number, end: Number, segment: Number) -> tuple[Any, Any]:
     """One pass over an inner packet: its digest, and the sum of what its checksum covers.
 
     The sum is over the addresses and the octets from ``segment`` on, modulo 0xffff. It means
     nothing where the segment has fewer than four octets.
     """
     state = Word(end - offset) ^ _MULTIPLIER
-    state = _fold(state, _word(words, offset) & _NOT_HOP_LIMIT)
+    state = _fold(state, _word(arena, offset) & _NOT_HOP_LIMIT)
     total = _ZERO
     at = offset + 8
     while at < offset + IPV6_LENGTH:
-        word = _word(words, at)
+        word = _word(arena, at)
         state = _fold(state, word)
         total += _halves(word)
         at += 8
     while at + 8 <= segment:
-        state = _fold(state, _word(words, at))
+        state = _fold(state, _word(arena, at))
         at += 8
     if at < segment and at + 8 <= end:  # an authentication header ends within a word
-        word = _word(words, at)
+        word = _word(arena, at)
         state = _fold(state, word)
         total += word & _LOW_HALF
         at += 8
     while at + 8 <= end:
-        word = _word(words, at)
+        word = _word(arena, at)
         state = _fold(state, word)
         total += _halves(word)
         at += 8
     if at < end:
-        word = _word(words, end - 8) << Word((8 - (end - at)) * 8)
+        word = _word(arena, end - 8) << Word((8 - (end - at)) * 8)
         state = _fold(state, word)
         total += _halves(word)
     return state, total
 
 
-@compiled
-def _digest(words: Array, walk: Record, row: Record) -> Number:
+@inlined
+def _digest(arena: Array, walk: Record, row: Record) -> Number:
     """Write the digest; answer whether the transport checksum is right.
 
     A routing header hides the final destination that the sum covers, a fragment most of the data,
     and zero in UDP means that the sender left it out (RFC 6935).
     """
     position, end = walk["position"], walk["read_end"]
-    digest, total = _digest_and_sum(words, walk["offset"], end, position)
+    digest, total = _digest_and_sum(arena, walk["offset"], end, position)
     row["inner_digest"] = digest
     if (
         not walk["has_transport"]
@@ -980,7 +1060,7 @@ def _digest(words: Array, walk: Record, row: Record) -> Number:
         or walk["first_fragment"]
     ):
         return _NO_CHECKSUM
-    if walk["transport"] == UDP and _pair_before(words, position + UDP_LENGTH) == 0:
+    if walk["transport"] == UDP and _pair_before(arena, position + UDP_LENGTH) == 0:
         return _NO_CHECKSUM
     total += Word(end - position + walk["transport"])
     return _RIGHT_CHECKSUM if total % Word(0xFFFF) == _ZERO else _WRONG_CHECKSUM
@@ -989,7 +1069,7 @@ def _digest(words: Array, walk: Record, row: Record) -> Number:
 # judging
 
 
-@compiled
+@inlined
 def _inner_anomalies(walk: Record, checksum: Number, rest: Number) -> Number:
     """Oddities that every kind shares; ``rest`` is how many octets the carrier announces."""
     bits = 0
@@ -1008,7 +1088,7 @@ def _inner_anomalies(walk: Record, checksum: Number, rest: Number) -> Number:
     return bits
 
 
-@compiled
+@inlined
 def _shape(walk: Record, row: Record, checksum: Number, rest: Number, carrier: Number) -> None:
     """What IPv6 directly in IP shows, whatever its kind.
 
@@ -1032,37 +1112,37 @@ def _shape(walk: Record, row: Record, checksum: Number, rest: Number, carrier: N
     row["anomalies"] = anomalies
 
 
-@compiled
-def _direct(words: Array, walk: Record, row: Record, carrier: Number) -> None:
+@inlined
+def _direct(arena: Array, walk: Record, row: Record, carrier: Number) -> None:
     """Summarize the IPv6 packet that starts the span; of a fragment, the span grows to hold it."""
     start = walk["start"]
     row["octets"][:] = 0
-    _summarize(words, walk, row, start)
+    _summarize(arena, walk, row, start)
     if walk["cut"] & _FRAGMENT_INCOMPLETE:
         walk["declared"] = max(walk["declared"], start + walk["length"])
     rest = walk["declared"] - start
-    _shape(walk, row, _digest(words, walk, row), rest, carrier)
+    _shape(walk, row, _digest(arena, walk, row), rest, carrier)
     row["tail_length"] = max(0, rest - walk["length"])
     row["outer_transport"] = _OVER_IP
 
 
-@compiled
-def _protocol_41(words: Array, walk: Record, row: Record, carrier: Number) -> Number:
-    fault = _ipv6_fault(words, walk["start"], walk["end"])
+@inlined
+def _protocol_41(arena: Array, walk: Record, row: Record, carrier: Number) -> Number:
+    fault = _ipv6_fault(arena, walk["start"], walk["end"])
     if fault:
         cut = fault == _TRUNCATED_NETWORK and _missing(walk)
         return _TRUNCATED_PAYLOAD if cut else _NOT_IPV6_INSIDE
-    _direct(words, walk, row, carrier)
+    _direct(arena, walk, row, carrier)
     return _STEP_TUNNEL
 
 
-@compiled
-def _nested(words: Array, walk: Record, row: Record, around: Record) -> Number:
+@inlined
+def _nested(arena: Array, walk: Record, row: Record, around: Record) -> Number:
     """IPv6 in IPv6: no tunnel through IPv4, but inside one it is where the service is."""
-    fault = _ipv6_fault(words, walk["start"], walk["end"])
+    fault = _ipv6_fault(arena, walk["start"], walk["end"])
     if fault:
         return _BAD_IPV6
-    _direct(words, walk, row, np.int64(around["confidence"]))
+    _direct(arena, walk, row, np.int64(around["confidence"]))
     row["kind"] = _KIND_IP6_IN_IP6
     row["kinds"] = 1 << _KIND_IP6_IN_IP6
     walk["version"] = 6
@@ -1079,7 +1159,7 @@ def _nested(words: Array, walk: Record, row: Record, around: Record) -> Number:
 # protocol 41
 
 
-@compiled
+@inlined
 def _schemes(first: Word, second: Word, end: Number, domains: Array) -> tuple[Number, Number]:
     """Bits of the kinds that fit an IPv6 address, and of those whose IPv4 address is ``end``."""
     fitting = equal = 0
@@ -1107,12 +1187,12 @@ def _schemes(first: Word, second: Word, end: Number, domains: Array) -> tuple[Nu
     return fitting, equal
 
 
-@compiled
+@inlined
 def _sixtofour_ip(first: Word) -> Number:
     return _part(first, 16, 0xFFFFFFFF)
 
 
-@compiled
+@inlined
 def _is_under(domain: Record, first: Word, second: Word) -> Flag:
     return (
         first & domain["mask_0"] == domain["prefix_0"]
@@ -1120,7 +1200,7 @@ def _is_under(domain: Record, first: Word, second: Word) -> Flag:
     )
 
 
-@compiled
+@inlined
 def _embedded_low(domain: Record, first: Word, second: Word) -> Number:
     """The embedded bits; the others are those of the outer address they are compared with."""
     shift, mask = domain["shift"], domain["embedded"]
@@ -1131,7 +1211,7 @@ def _embedded_low(domain: Record, first: Word, second: Word) -> Number:
     return _part(first, shift - 64, mask) if shift < 128 else 0
 
 
-@compiled
+@inlined
 def _judge_protocol_41(walk: Record, row: Record, domains: Array, relays: Array) -> None:
     """Which kind of tunnel, and whether it agrees with its outer ends."""
     source = _part(walk["outer_source_0"], 32, 0xFFFFFFFF)
@@ -1167,7 +1247,7 @@ def _judge_protocol_41(walk: Record, row: Record, domains: Array, relays: Array)
     row["anomalies"] |= anomalies
 
 
-@compiled
+@inlined
 def _kind_41(fitting: Number, destination: Number) -> Number:
     """The kind that names the tunnel; 6over4 is told by its outer group alone."""
     if destination >> 24 == ORGANISATION_SCOPE:
@@ -1181,7 +1261,7 @@ def _kind_41(fitting: Number, destination: Number) -> Number:
     return _KIND_SIXRD if fitting & _BIT_SIXRD else _KIND_SIXINFOUR
 
 
-@compiled
+@inlined
 def _sixtofour_anomalies(walk: Record, ours: Number, theirs: Number) -> Number:
     source, destination = walk["inner_source_0"], walk["inner_destination_0"]
     bits = 0
@@ -1199,7 +1279,7 @@ def _sixtofour_anomalies(walk: Record, ours: Number, theirs: Number) -> Number:
     return bits
 
 
-@compiled
+@inlined
 def _discovers(walk: Record) -> Flag:
     """Whether the packet is a router or neighbour message, of any code."""
     return (
@@ -1212,14 +1292,14 @@ def _discovers(walk: Record) -> Flag:
 # UDP
 
 
-@compiled
-def _udp(words: Array, walk: Record) -> Number:
+@inlined
+def _udp(arena: Array, walk: Record) -> Number:
     start = walk["start"]
     if walk["end"] - start < UDP_LENGTH:
         return _TRUNCATED_PAYLOAD if _missing(walk) else _BAD_UDP
     if not _push(walk, _LAYER_UDP):
         return _TOO_MANY_LAYERS
-    head = _word(words, start)
+    head = _word(arena, start)
     length = _part(head, 16, 0xFFFF)
     if 0 < length < UDP_LENGTH:
         return _BAD_UDP
@@ -1228,68 +1308,68 @@ def _udp(words: Array, walk: Record) -> Number:
     walk["start"] = start + UDP_LENGTH
     walk["source_port"] = _part(head, 48, 0xFFFF)
     walk["destination_port"] = _part(head, 32, 0xFFFF)
-    return _opening(words, walk)
+    return _opening(arena, walk)
 
 
-@compiled
-def _opening(words: Array, walk: Record) -> Number:
+@inlined
+def _opening(arena: Array, walk: Record) -> Number:
     """Whether a UDP payload may hold IPv6, from its first octet."""
     start = walk["start"]
     present = walk["end"] - start
     if walk["declared"] - start < IPV6_LENGTH:
-        return _STUN if _is_stun(words, walk) else _UDP_SHORT
+        return _STUN if _is_stun(arena, walk) else _UDP_SHORT
     if present == 0:
         return _TRUNCATED_PAYLOAD if _missing(walk) else _UDP
-    first = _octet(words, start)
+    first = _octet(arena, start)
     if first >> 4 == 6 or first == 0:
         return _STEP_DATAGRAM
-    return _STUN if _is_stun(words, walk) else _UDP
+    return _STUN if _is_stun(arena, walk) else _UDP
 
 
-@compiled
-def _is_stun(words: Array, walk: Record) -> Flag:
+@inlined
+def _is_stun(arena: Array, walk: Record) -> Flag:
     start = walk["start"]
-    return walk["end"] - start >= 8 and _part(_word(words, start), 0, 0xFFFFFFFF) == STUN_COOKIE
+    return walk["end"] - start >= 8 and _part(_word(arena, start), 0, 0xFFFFFFFF) == STUN_COOKIE
 
 
-@compiled
-def _datagram(words: Array, walk: Record, row: Record) -> Number:
+@inlined
+def _datagram(arena: Array, walk: Record, row: Record) -> Number:
     """IPv6 in a UDP payload, on whatever port."""
     row["octets"][:] = 0
-    verdict = _teredo(words, walk, row)
-    if _is_stun(words, walk) and (verdict != _STEP_TUNNEL or row["confidence"] == _WEAK):
+    verdict = _teredo(arena, walk, row)
+    if _is_stun(arena, walk) and (verdict != _STEP_TUNNEL or row["confidence"] == _WEAK):
         return _STUN
     if verdict == _STEP_TUNNEL and row["kind"] == _KIND_TEREDO:
         _push(walk, _LAYER_TEREDO)
     return verdict
 
 
-@compiled
-def _teredo(words: Array, walk: Record, row: Record) -> Number:
+@inlined
+def _teredo(arena: Array, walk: Record, row: Record) -> Number:
     """Parse [authentication] [origin] IPv6 [trailers] and weigh what that shows."""
     walk["authentications"] = 0
     walk["origins"] = 0
     walk["order_ok"] = 1
     offset = walk["start"]
-    if _octet(words, offset) == 0:
-        offset = _indicators(words, walk, row)
-    fault = _TRUNCATED_NETWORK if offset < 0 else _ipv6_fault(words, offset, walk["end"])
+    if _octet(arena, offset) == 0:
+        offset = _indicators(arena, walk, row)
+    fault = _TRUNCATED_NETWORK if offset < 0 else _ipv6_fault(arena, offset, walk["end"])
     if fault:
         return _TRUNCATED_PAYLOAD if fault == _TRUNCATED_NETWORK and _missing(walk) else _UDP
     rest = walk["declared"] - offset
-    length = IPV6_LENGTH + _part(_word(words, offset), 16, 0xFFFF)
-    if length > rest and not _named(words, offset):
+    if _is_too_long(arena, offset, rest):
         return _UDP_LENGTH
-    _summarize(words, walk, row, offset)
+    _summarize(arena, walk, row, offset)
+    length = walk["length"]
     walk["unparsed"] = max(0, walk["end"] - offset - length)
     if walk["unparsed"]:
-        _trailers(words, walk, row)
-    evidence = _evidence(words, walk, rest)
+        _trailers(arena, walk, row)
+    evidence = _evidence(arena, walk, rest)
     if length > rest and not evidence & _MAPPING_EQUALS_OUTER:
         return _UDP_LENGTH
     if not walk["plausible"] and not evidence & (_PROOF | _TEREDO_ADDRESS):
         return _UDP_IMPLAUSIBLE
-    checksum = _digest(words, walk, row)
+    checksum = _digest(arena, walk, row)
     if checksum == _RIGHT_CHECKSUM:
         evidence |= _CHECKSUM
     confidence = _weigh(walk, evidence)
@@ -1310,24 +1390,26 @@ def _teredo(words: Array, walk: Record, row: Record) -> Number:
     return _STEP_TUNNEL
 
 
-@compiled
-def _named(words: Array, offset: Number) -> Flag:
-    """Whether an inner address has a Teredo prefix: only then may the length be wrong."""
-    return _is_teredo(_word(words, offset + 8)) or _is_teredo(_word(words, offset + 24))
+@inlined
+def _is_too_long(arena: Array, offset: Number, rest: Number) -> Flag:
+    """Whether an inner header claims more than ``rest``, which a Teredo address alone excuses."""
+    return IPV6_LENGTH + _part(_word(arena, offset), 16, 0xFFFF) > rest and not (
+        _is_teredo(_word(arena, offset + 8)) or _is_teredo(_word(arena, offset + 24))
+    )
 
 
-@compiled
-def _indicators(words: Array, walk: Record, row: Record) -> Number:
+@inlined
+def _indicators(arena: Array, walk: Record, row: Record) -> Number:
     """Pass authentication headers and origin indications; where IPv6 starts, -1 if one is cut."""
     at, end = walk["start"], walk["end"]
     for _ in range(MAX_INDICATORS):
         if end - at < 2:
             break
-        indicator = _pair_before(words, at + 2)
+        indicator = _pair_before(arena, at + 2)
         if indicator == 1:
-            size = _authentication(words, walk, row, at)
+            size = _authentication(arena, walk, row, at)
         elif indicator == 0:
-            size = _origin(words, walk, row, at)
+            size = _origin(arena, walk, row, at)
         else:
             break
         if size == 0:
@@ -1336,13 +1418,13 @@ def _indicators(words: Array, walk: Record, row: Record) -> Number:
     return at
 
 
-@compiled
-def _authentication(words: Array, walk: Record, row: Record, at: Number) -> Number:
+@inlined
+def _authentication(arena: Array, walk: Record, row: Record, at: Number) -> Number:
     """The octets of an authentication header (RFC 4380 section 5.1.1), 0 if it is cut."""
     present = walk["end"] - at
     if present < AUTHENTICATION_LENGTH:
         return 0
-    lengths = _pair_before(words, at + 4)
+    lengths = _pair_before(arena, at + 4)
     size = AUTHENTICATION_LENGTH + (lengths >> 8) + (lengths & 0xFF)
     if present < size:
         return 0
@@ -1353,21 +1435,21 @@ def _authentication(words: Array, walk: Record, row: Record, at: Number) -> Numb
         row["auth_offset"] = at - walk["base"]
         row["auth_id_length"] = lengths >> 8
         row["auth_value_length"] = lengths & 0xFF
-        row["auth_confirmation"] = _pair_before(words, at + size) & 0xFF
-        row["nonce_0"] = _raw(words, at + size - 9)
+        row["auth_confirmation"] = _pair_before(arena, at + size) & 0xFF
+        row["nonce_0"] = _raw(arena, at + size - 9)
     walk["authentications"] += 1
     return size
 
 
-@compiled
-def _origin(words: Array, walk: Record, row: Record, at: Number) -> Number:
+@inlined
+def _origin(arena: Array, walk: Record, row: Record, at: Number) -> Number:
     """The octets of an origin indication (RFC 4380 section 5.1.1), 0 if it is cut.
 
     The last one stands next to the packet: it is what a client that skips doubles acts on.
     """
     if walk["end"] - at < ORIGIN_LENGTH:
         return 0
-    head = _word(words, at)
+    head = _word(arena, at)
     port = _part(head, 32, 0xFFFF) ^ 0xFFFF
     if walk["origins"]:
         walk["order_ok"] = 0
@@ -1376,18 +1458,18 @@ def _origin(words: Array, walk: Record, row: Record, at: Number) -> Number:
     walk["origins"] += 1
     row["has_origin"] = 1
     row["origin_port"] = port
-    row["origin_ip_0"] = _part(_raw(words, at), 32, 0xFFFFFFFF) ^ 0xFFFFFFFF
+    row["origin_ip_0"] = _part(_raw(arena, at), 32, 0xFFFFFFFF) ^ 0xFFFFFFFF
     return ORIGIN_LENGTH
 
 
-@compiled
-def _trailers(words: Array, walk: Record, row: Record) -> None:
+@inlined
+def _trailers(arena: Array, walk: Record, row: Record) -> None:
     """Pass the trailers (RFC 6081 section 4) behind the inner packet, up to a malformed one."""
     end = walk["end"]
     at = end - walk["unparsed"]
     count = 0
     while count < MAX_TRAILERS and end - at >= 2:
-        size = 2 + (_pair_before(words, at + 2) & 0xFF)
+        size = 2 + (_pair_before(arena, at + 2) & 0xFF)
         if size > end - at:
             break
         at += size
@@ -1398,8 +1480,8 @@ def _trailers(words: Array, walk: Record, row: Record) -> None:
         row["trailer_count"] = count
 
 
-@compiled
-def _evidence(words: Array, walk: Record, rest: Number) -> Number:
+@inlined
+def _evidence(arena: Array, walk: Record, rest: Number) -> Number:
     """Every piece of evidence that a datagram itself holds, but for the checksum."""
     source_0 = walk["inner_source_0"]
     destination_0 = walk["inner_destination_0"]
@@ -1419,12 +1501,12 @@ def _evidence(words: Array, walk: Record, rest: Number) -> Number:
     if link_local and _is_icmp(walk, ROUTER_SOLICITATION):
         if destination_0 == ALL_ROUTERS_HIGH and walk["inner_destination_1"] == ALL_ROUTERS_LOW:
             bits |= _SOLICITATION
-    elif link_local and _is_icmp(walk, ROUTER_ADVERTISEMENT) and _advertises(words, walk):
+    elif link_local and _is_icmp(walk, ROUTER_ADVERTISEMENT) and _advertises(arena, walk):
         bits |= _ADVERTISEMENT
     return bits
 
 
-@compiled
+@inlined
 def _outer_evidence(walk: Record) -> Number:
     """Where the inner addresses embed the outer ends."""
     source = _part(walk["outer_source_0"], 32, 0xFFFFFFFF)
@@ -1450,8 +1532,8 @@ def _outer_evidence(walk: Record) -> Number:
     return bits
 
 
-@compiled
-def _advertises(words: Array, walk: Record) -> Flag:
+@inlined
+def _advertises(arena: Array, walk: Record) -> Flag:
     """Whether a whole and sound router advertisement has a Teredo prefix (RFC 4861 4.6.2)."""
     at, end = walk["position"] + ADVERTISEMENT_LENGTH, walk["read_end"]
     found = False
@@ -1459,18 +1541,18 @@ def _advertises(words: Array, walk: Record) -> Flag:
     while at < end:
         if options == MAX_OPTIONS or end - at < 2:
             return False
-        head = _pair_before(words, at + 2)
+        head = _pair_before(arena, at + 2)
         size = (head & 0xFF) * 8
         if size == 0 or size > end - at:
             return False
-        if head == OPTION_PREFIX << 8 | OPTION_PREFIX_UNITS and _is_teredo(_word(words, at + 16)):
+        if head == OPTION_PREFIX << 8 | OPTION_PREFIX_UNITS and _is_teredo(_word(arena, at + 16)):
             found = True
         options += 1
         at += size
     return found
 
 
-@compiled
+@inlined
 def _weigh(walk: Record, evidence: Number) -> Number:
     """Certain, strong or weak: ``sensor.decode.teredo.weigh``."""
     if evidence & _PROOF:
@@ -1487,7 +1569,7 @@ def _weigh(walk: Record, evidence: Number) -> Number:
     return _STRONG if evidence & (_CHECKSUM | _BUBBLE | _SOLICITATION) else _WEAK
 
 
-@compiled
+@inlined
 def _packet_type(walk: Record, evidence: Number) -> Number:
     if evidence & _SOLICITATION:
         return _PACKET_SOLICITATION
@@ -1500,7 +1582,7 @@ def _packet_type(walk: Record, evidence: Number) -> Number:
     return _PACKET_DATA
 
 
-@compiled
+@inlined
 def _through_own_server(walk: Record) -> Flag:
     """From a Teredo address to a native one, by way of the server (RFC 4380 section 5.2.9)."""
     source = walk["inner_source_0"]
@@ -1512,7 +1594,7 @@ def _through_own_server(walk: Record) -> Flag:
     )
 
 
-@compiled
+@inlined
 def _teredo_anomalies(walk: Record) -> Number:
     bits = 0
     if walk["unparsed"] and not _missing(walk):
@@ -1534,7 +1616,7 @@ def _teredo_anomalies(walk: Record) -> Number:
     return bits
 
 
-@compiled
+@inlined
 def _may_be_setup(walk: Record) -> Flag:
     """A router message, or one of ICMPv6 whose type was cut off."""
     if walk["has_transport"]:
@@ -1542,7 +1624,7 @@ def _may_be_setup(walk: Record) -> Flag:
     return not walk["complete"] or walk["transport"] == ICMPV6
 
 
-@compiled
+@inlined
 def _address_anomalies(first: Word, second: Word) -> Number:
     """Of a Teredo address."""
     bits = 0
@@ -1555,7 +1637,7 @@ def _address_anomalies(first: Word, second: Word) -> Number:
     return bits
 
 
-@compiled
+@inlined
 def _mapping_disagrees(walk: Record) -> Flag:
     """A public outer IPv4 end that differs from the client address embedded inside.
 
@@ -1581,7 +1663,7 @@ def _mapping_disagrees(walk: Record) -> Flag:
 # rows
 
 
-@compiled
+@inlined
 def _tunnel(walk: Record, row: Record) -> Number:
     """Complete the row of a tunnel layer, then go on inside it while there is room."""
     depth = walk["count"] - walk["first"]
@@ -1606,7 +1688,7 @@ def _tunnel(walk: Record, row: Record) -> Number:
     return _STEP_INSIDE
 
 
-@compiled
+@inlined
 def _write_outer(walk: Record, row: Record) -> None:
     row["outer_version"] = walk["version"]
     row["outer_source_0"] = _swapped(walk["outer_source_0"])
@@ -1618,7 +1700,7 @@ def _write_outer(walk: Record, row: Record) -> None:
     row["outer_id"] = walk["identification"]
 
 
-@compiled
+@inlined
 def _write_inner(walk: Record, row: Record) -> None:
     row["inner_offset"] = walk["offset"] - walk["base"]
     row["inner_length"] = walk["length"]
@@ -1631,7 +1713,7 @@ def _write_inner(walk: Record, row: Record) -> None:
     row["has_transport"] = walk["has_transport"]
 
 
-@compiled
+@inlined
 def _finish(walk: Record, rows: Array) -> Number:
     """Give the frame's rows its whole stack, and say what they are worth together.
 
@@ -1654,7 +1736,7 @@ def _finish(walk: Record, rows: Array) -> Number:
     return _WEAK_ONLY if believed < 0 else _TUNNELLED
 
 
-@compiled
+@inlined
 def _open(walk: Record, start: Number, captured: Number, wire: Number, time: Number) -> None:
     """Begin the walk through a frame."""
     walk["time"] = time
@@ -1673,7 +1755,7 @@ def _open(walk: Record, start: Number, captured: Number, wire: Number, time: Num
     walk["cut"] = _TRUNCATED if wire > captured else 0
 
 
-@compiled
+@inlined
 def _is_known(walk: Record, servers_4: Array, servers_6: Array) -> Flag:
     """Whether an end of the carrier is a known Teredo server."""
     servers = servers_4 if walk["version"] == 4 else servers_6
@@ -1683,7 +1765,7 @@ def _is_known(walk: Record, servers_4: Array, servers_6: Array) -> Flag:
     )
 
 
-@compiled
+@inlined
 def _carrier(walk: Record, rows: Array) -> Number:
     """How sure the carrier is: a frame's own headers are, what a candidate holds is no surer."""
     if walk["count"] == walk["first"]:
@@ -1695,15 +1777,15 @@ def _example() -> tuple[Any, ...]:
     from sensor.decode.settings import DecodeSettings  # a builder's alone: it brings codecs
 
     columns = tuple(_fixed(np.empty(0, dtype)) for dtype in ("i8", "i8", "i8", "i8", "i4"))
-    words = _words(np.empty(_SMALLEST_ARENA, dtype=np.uint8))
+    arena = _octets(np.empty(_WORD_SIZE, dtype=np.uint8))
     settings = _settings(DecodeSettings())
     rows = np.empty(0, dtype=ROW)
-    return words, columns, settings, np.empty(0, WALK), rows, np.empty(0, np.uint8), 0, 0
+    return arena, columns, settings, np.empty(0, WALK), rows, np.empty(0, np.uint8), 0, 0
 
 
 @entry(_example)
 def _decode(
-    words: Array,
+    arena: Array,
     columns: tuple[Array, ...],
     settings: tuple[Array, ...],
     walks: Array,
@@ -1717,38 +1799,54 @@ def _decode(
     The answer is the frame to go on with.
     """
     offsets, captured, wire, times, link_types = columns
-    domains, relays, servers_4, servers_6 = settings
     walk = walks[0]
+    ordinary = walk["layers"] >= _ORDINARY_LAYERS
     i = start
-    while i < len(offsets) and len(rows) - walk["count"] > walk["tunnels"]:
-        walk["number"] = first_frame + i
-        _open(walk, offsets[i], captured[i], wire[i], times[i])
-        step = _link(words, walk, np.int64(link_types[i]))
-        while step >= _FIRST_STEP:
-            row = rows[walk["count"]]
-            if step == _STEP_IPV4:
-                step = _ipv4(words, walk)
-            elif step == _STEP_UDP:
-                step = _udp(words, walk)
-            elif step == _STEP_DATAGRAM:
-                step = _datagram(words, walk, row)
-                if step == _STEP_TUNNEL and _is_known(walk, servers_4, servers_6):
-                    row["reasons"] |= _KNOWN_SERVER
-            elif step == _STEP_PROTOCOL_41:
-                step = _protocol_41(words, walk, row, _carrier(walk, rows))
-                if step == _STEP_TUNNEL:
-                    _judge_protocol_41(walk, row, domains, relays)
-            elif step == _STEP_TUNNEL:
-                step = _tunnel(walk, row)
-            elif step == _STEP_INSIDE:
-                step = _inside(walk)
-            elif step == _STEP_NESTED:
-                step = _nested(words, walk, row, rows[walk["count"] - 1])
-            else:
-                step = _ipv6(words, walk, row)
-        reasons[i] = step if walk["count"] == walk["first"] else _finish(walk, rows)
+    while i < len(offsets):
+        reason = _UNDECIDED
+        if ordinary and link_types[i] == LINK_ETHERNET:
+            reason = _ordinary(arena, offsets[i], offsets[i] + captured[i])
+        if reason == _UNDECIDED:
+            if len(rows) - walk["count"] <= walk["tunnels"]:
+                break
+            walk["number"] = first_frame + i
+            _open(walk, offsets[i], captured[i], wire[i], times[i])
+            reason = _through(arena, settings, walk, rows, np.int64(link_types[i]))
+        reasons[i] = reason
         i += 1
     return i
+
+
+@inlined
+def _through(
+    arena: Array, settings: tuple[Array, ...], walk: Record, rows: Array, link_type: Number
+) -> Number:
+    """Walk through one frame."""
+    domains, relays, servers_4, servers_6 = settings
+    step = _link(arena, walk, link_type)
+    while step >= _FIRST_STEP:
+        row = rows[walk["count"]]
+        if step == _STEP_IPV4:
+            step = _ipv4(arena, walk)
+        elif step == _STEP_UDP:
+            step = _udp(arena, walk)
+        elif step == _STEP_DATAGRAM:
+            step = _datagram(arena, walk, row)
+            if step == _STEP_TUNNEL and _is_known(walk, servers_4, servers_6):
+                row["reasons"] |= _KNOWN_SERVER
+        elif step == _STEP_PROTOCOL_41:
+            step = _protocol_41(arena, walk, row, _carrier(walk, rows))
+            if step == _STEP_TUNNEL:
+                _judge_protocol_41(walk, row, domains, relays)
+        elif step == _STEP_TUNNEL:
+            step = _tunnel(walk, row)
+        elif step == _STEP_INSIDE:
+            step = _inside(walk)
+        elif step == _STEP_NESTED:
+            step = _nested(arena, walk, row, rows[walk["count"] - 1])
+        else:
+            step = _ipv6(arena, walk, row)
+    return step if walk["count"] == walk["first"] else _finish(walk, rows)
 
 
 def _settings(settings: DecodeSettings) -> tuple[Array, ...]:
@@ -1786,15 +1884,11 @@ def _fixed(column: Array) -> Array:
     return column
 
 
-def _words(arena: Array) -> Array:
-    """The words that start at each octet, but for the last seven."""
-    if arena.size < _SMALLEST_ARENA:
-        arena = np.pad(arena, (0, _SMALLEST_ARENA))
-    octets = np.ascontiguousarray(arena)
-    shape = (octets.size - WORD.itemsize + 1,)
-    words: Array = np.ndarray(shape, dtype=WORD, buffer=octets, strides=(1,))
-    words.flags.writeable = False
-    return words
+def _octets(arena: Array) -> Array:
+    """The same octets in the one type that ``_decode`` is compiled for, and at least a word."""
+    if arena.size < _WORD_SIZE:
+        arena = np.pad(arena, (0, _WORD_SIZE))
+    return _fixed(arena)
 
 
 class Kernel:
@@ -1819,7 +1913,7 @@ class Kernel:
         raises for what a frame holds.
         """
         columns = (batch.offsets, batch.captured, batch.wire, batch.times, batch.linktypes)
-        frames = _words(batch.arena), tuple(_fixed(column) for column in columns)
+        frames = _octets(batch.arena), tuple(_fixed(column) for column in columns)
         reasons = np.empty(len(batch), dtype=np.uint8)
         self._walk["source"] = batch.source
         self._walk["count"] = done = 0
@@ -1830,12 +1924,12 @@ class Kernel:
         return Decoded(self._rows[: self._walk["count"][0]], reasons)
 
     def _decode(
-        self, words: Array, columns: tuple[Array, ...], reasons: Array, first_frame: int, start: int
+        self, arena: Array, columns: tuple[Array, ...], reasons: Array, first_frame: int, start: int
     ) -> int:
         rows = self._rows.view(ROW)
         with np.errstate(over="ignore"):  # uncompiled, the product of a digest overflows aloud
             done: int = _decode(
-                words, columns, self._settings, self._walk, rows, reasons, first_frame, start
+                arena, columns, self._settings, self._walk, rows, reasons, first_frame, start
             )
         return done
 

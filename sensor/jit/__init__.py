@@ -14,10 +14,22 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from sensor.jit.arguments import Fixed, flat, kind_of
 from sensor.jit.code import code_of, load
 
-__all__ = ["DISABLED", "compiled", "entry", "fixed", "load", "pointer_to", "prefetch"]
+__all__ = [
+    "DISABLED",
+    "compiled",
+    "entry",
+    "fixed",
+    "inlined",
+    "load",
+    "pointer_to",
+    "prefetch",
+    "word_at",
+]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -29,6 +41,11 @@ def compiled(function: _Function) -> _Function:
 
     Such a function takes and returns numbers, rows and arrays, and makes no array itself.
     """
+    return function
+
+
+def inlined(function: _Function) -> _Function:
+    """Compile into each caller: for functions called in few places, where a call costs much."""
     return function
 
 
@@ -83,3 +100,10 @@ def prefetch(array: Any, index: int, word: int) -> None:
 def pointer_to(array: Any) -> Any:
     """The elements of an array without their number: nothing is checked."""
     return array
+
+
+def word_at(octets: Any, at: int) -> Any:
+    """The eight octets from any place on as a little-endian uint64; IndexError outside."""
+    if not 0 <= at <= len(octets) - 8:
+        raise IndexError("a word outside of the array")
+    return np.uint64(int.from_bytes(octets[at : at + 8], "little"))

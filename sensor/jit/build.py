@@ -60,7 +60,7 @@ class Entries(dict[str, tuple[Callable[..., Any], Example]]):
         return decorate
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def _compiled(function: Callable[..., Any], inline: bool = False) -> Any:
     # None may allocate: without reference counts (nrt) they run half as long. Nobody calls these
     # from Python or C.
     return numba.njit(
@@ -69,7 +69,12 @@ def _compiled(function: Callable[..., Any]) -> Any:
         no_cpython_wrapper=True,
         no_cfunc_wrapper=True,
         _nrt=False,
+        forceinline=inline,
     )(function)
+
+
+def _inlined(function: Callable[..., Any]) -> Any:
+    return _compiled(function, inline=True)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -98,6 +103,25 @@ def _pointer_to(_: Any, array: Any) -> Any:
 
     pointer: Any = types.CPointer  # type: ignore[attr-defined]
     return pointer(array.dtype)(array), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _word_at(_: Any, array: Any, at: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        octets = context.make_array(signature.args[0])(context, builder, value=args[0])
+        size = builder.extract_value(octets.shape, 0)
+        # Unsigned, one comparison is for both ends.
+        starts = builder.sub(size, Constant(size.type, 7))
+        some = builder.icmp_signed(">", starts, Constant(size.type, 0))
+        starts = builder.select(some, starts, Constant(size.type, 0))
+        with builder.if_then(builder.icmp_unsigned(">=", args[1], starts), likely=False):
+            context.call_conv.return_user_exc(builder, IndexError, ("a word outside of the array",))
+        start = builder.gep(octets.data, [args[1]])
+        word = builder.load(builder.bitcast(start, _WORD.as_pointer()))
+        word.align = 1
+        return word
+
+    return types.uint64(array, types.int64), generate
 
 
 def _compile(function: Callable[..., Any], example: tuple[Any, ...]) -> Any:
@@ -167,8 +191,9 @@ def start() -> Entries:
     """Compile modules that are imported from now on; their entries are found in the answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for this process ends it
     entries = Entries()
-    ours = {"compiled": _compiled, "entry": entries.mark}
-    vars(sensor.jit).update(ours, prefetch=_prefetch, pointer_to=_pointer_to)
+    decorators = {"compiled": _compiled, "inlined": _inlined, "entry": entries.mark}
+    intrinsics = {"prefetch": _prefetch, "pointer_to": _pointer_to, "word_at": _word_at}
+    vars(sensor.jit).update(decorators | intrinsics)
     return entries
 
 

@@ -76,7 +76,44 @@ def packets() -> list[Whole]:
         *(Whole("exchange", frame) for frame in build.exchange()),
         *(Whole("other", in_ipv4(protocol)) for protocol in others),
         *map(advertisement, tails),
+        *ordinary(),
     ]
+
+
+def ordinary() -> list[Whole]:
+    """What most traffic is, and what resembles it; with up to three tags, and without Ethernet."""
+    named = b"\x60\0\0\0\xff\xff\x3b\0" + build.TEREDO + build.NATIVE
+    cookie = bytes.fromhex("2112a442")
+    payloads = (
+        bytes(4),
+        b"\xff" * 12,
+        b"\xff" * 50,
+        b"\x60" + b"\xff" * 11,
+        b"\x60" + b"\xff" * 49,
+        b"\x60\0\0\0" + cookie + b"\xff" * 42,
+        b"\0\1\0\0" + cookie + bytes(12),
+        b"\1\1\0\x24" + cookie + bytes(48),
+        named,
+    )
+    found = [build.tcp6(), build.echo6(), *map(ipv4_around, (1, 6, 47))]
+    for ends in (((build.NATIVE, 1), (build.OTHER, 2)), (build.CLIENT, build.PEER)):
+        found += [build.udp(*ends, payload) for payload in payloads]
+    return [
+        Whole("cut options", b"\x4f" + found[-1][1:50], 101),
+        Whole("cut tag", build.ethernet(found[0], (7,))[:16]),
+        *(Whole("bare", packet, 101) for packet in found),
+        *(
+            Whole("tagged", build.ethernet(packet, (7, 8, 9)[:n]))
+            for packet in found
+            for n in range(4)
+        ),
+        Whole("wrong version", build.ethernet(found[0]).replace(b"\x86\xdd\x60", b"\x86\xdd\x50")),
+        Whole("neither", build.ethernet(found[0]).replace(b"\x86\xdd\x60", b"\x08\x06\x60")),
+    ]
+
+
+def ipv4_around(protocol: int) -> bytes:
+    return ipv4.build(build.V4A, build.V4B, protocol, build.tcp6()[40:])
 
 
 def in_ipv4(protocol: int) -> bytes:

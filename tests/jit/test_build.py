@@ -11,7 +11,7 @@ from tests.jit.project import Project
 KERNEL = """
 from typing import NamedTuple
 import numpy as np
-from sensor.jit import compiled, entry, fixed, pointer_to, prefetch
+from sensor.jit import compiled, entry, fixed, inlined, pointer_to, prefetch, word_at
 
 class State(NamedTuple):
     numbers: np.ndarray
@@ -42,6 +42,14 @@ def one(state, place, twice):
 @entry(lambda: example(0))
 def three(state, number):
     return number, -number, state.numbers[0]
+
+@inlined
+def signed(word):
+    return np.int64(word)
+
+@entry(lambda: (np.zeros(1, np.uint8), 0))
+def word(octets, at):
+    return signed(word_at(octets, at))
 
 @entry(lambda: (np.zeros(1, np.uint8),))
 def clear(octets):
@@ -92,6 +100,27 @@ for place in (3, 4, 1 << 40, -5):
 """
     told = "nothing left an array (status 1)"
     assert evaluated(project, program) == ["within", told, told, told]
+
+
+WORDS = """
+octets = np.arange(40, dtype=np.uint8)
+for size in (40, 9, 8, 7, 0):
+    for at in (0, 1, 31, 32, 33, -1, -8, 1 << 62):
+        try:
+            found = word(octets[:size], at)
+            assert found == int.from_bytes(octets[at : at + 8].tobytes(), "little")
+            print("read", size, at)
+        except IndexError:
+            pass
+"""
+
+
+def test_a_word_is_read_anywhere_within(project: Project) -> None:
+    within = ["read 40 0", "read 40 1", "read 40 31", "read 40 32"]
+    within += ["read 9 0", "read 9 1", "read 8 0"]
+    assert evaluated(project, WORDS) == within
+    start = "from sensor.decode.kernel import *\n"
+    assert project.run(start + WORDS, NUMBA_DISABLE_JIT="1").splitlines() == within
 
 
 def test_other_arguments_are_refused(project: Project) -> None:
