@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensor.capture import records
+from sensor.ahead import ahead
 from sensor.capture.batch import FrameBatch
-from sensor.capture.files import CaptureFile, first_time
-from sensor.decode import kernel
+from sensor.capture.files import CaptureFile, first_time, may_wait
+from sensor.decode.decoded import Decoded
 from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import CaptureError
@@ -22,13 +24,20 @@ from sensor.jit import load
 from sensor.schema.records import Change, Scope, SensorRecord, TunnelRecord
 from sensor.schema.rows import Rows
 from sensor.schema.words import Confidence, Evidence, Kind, Reason, Vantage
-from sensor.track import table as compiled_table
 from sensor.track.interface import TableLike
 from sensor.track.settings import TrackSettings
 from sensor.track.table import Table
 from sensor.track.tracker import Tracker
 
 STDIN = "-"
+
+# Modules whose machine code is loaded, or built where it is missing, all at once.
+COMPILED = ("sensor.capture.records", "sensor.decode.kernel", "sensor.track.table")
+
+# Runs of frames in memory at a time: one is tracked, the next one is read and decoded.
+SLOTS = 2
+
+_REASONS = max(Reason) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +71,24 @@ class Ledger:
     last: int | None = None
 
     def see(self, batch: FrameBatch, reasons: NDArray[np.uint8], rows: Rows) -> None:
-        """One run of frames and what the decoder said of each.
+        """One run of frames, what the decoder said of each, and its rows as the table marked them.
 
-        ``rows`` are the outermost ones of those frames that have any, as the table marked them.
+        Of a frame with rows the outermost one decides, and no more the decoder.
         """
+        counts = np.bincount(reasons, minlength=_REASONS)
         if len(rows):
-            verdicts = _verdicts(rows)
-            reasons = reasons.copy()
-            reasons[rows["frame"].astype(np.int64) - batch.first_frame] = verdicts
-            for number, count in _counted(rows["kind"][verdicts == Reason.TUNNELLED]):
+            outermost = rows["depth"] == 0
+            copied = outermost & (rows["copy_of"] != 0)
+            tunnelled = outermost & ~copied & _accepted(rows)
+            decided = reasons[rows["frame"][outermost].astype(np.int64) - batch.first_frame]
+            copies, tunnels = np.count_nonzero(copied), np.count_nonzero(tunnelled)
+            counts -= np.bincount(decided, minlength=_REASONS)
+            counts[Reason.COPY] += copies
+            counts[Reason.TUNNELLED] += tunnels
+            counts[Reason.WEAK] += len(decided) - copies - tunnels
+            for number, count in _counted(np.bincount(rows["kind"][tunnelled])):
                 self.kinds[Kind(number)] += count
-        for number, count in _counted(reasons):
+        for number, count in _counted(counts):
             self.reasons[Reason(number)] += count
         first, last = int(batch.times.min()), int(batch.times.max())
         self.first = first if self.first is None else min(self.first, first)
@@ -110,6 +126,15 @@ class Ledger:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """One run of frames of one capture, decoded, and what reading came upon until then."""
+
+    frames: tuple[FrameBatch, Decoded] | None  # None: there are no more
+    damages: list[CaptureError]  # since the portion before
+    bytes_read: int  # of all captures
+
+
 class Replay:
     """Several captures as one observation, by packet time.
 
@@ -117,6 +142,9 @@ class Replay:
     ``on_batch`` is called after each run of frames, for a progress display of ``bytes_read``;
     ``stop()`` ends after the current one. Without ``story`` there are no changes but the last
     of each tunnel, and those of exposures.
+
+    Captures are read and decoded in a second thread, ahead of what is tracked. But where reading
+    may wait for a writer all is done in one: there an interrupt must end the wait.
     """
 
     def __init__(
@@ -133,11 +161,15 @@ class Replay:
         self.ledger = Ledger()
         self.stopped = False
         self.on_batch: Callable[[], None] = lambda: None
-        load(records.__name__, kernel.__name__, compiled_table.__name__)  # or build, all at once
-        self._kernel = Kernel(decode)
+        load(*COMPILED)
+        self.bytes_read = 0
         self._selection = selection
+        # From here on for the thread that reads.
+        self._kernels = [Kernel(decode) for _ in range(SLOTS)]
+        self._found: list[CaptureError] = []
         self._open: dict[int, CaptureFile] = {}
         self._finished_bytes = 0
+        # And these for the other.
         self._scopes: set[Scope] = set()
         self._foreign: set[int] = set()  # captures of a link type that cannot be read
         table = Table(track, tuple(source.vantage for source in sources))
@@ -148,22 +180,22 @@ class Replay:
     def limits_hit(self) -> Counter[str]:
         return self._tracker.table.limits_hit
 
-    @property
-    def bytes_read(self) -> int:
-        return self._finished_bytes + sum(capture.bytes_read for capture in self._open.values())
-
     def stop(self) -> None:
         self.stopped = True
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Generator[Change]:
         """Every change of a record, in packet-time order; the sensor's own record comes last."""
         started = time.monotonic()
-        for part in self._parts():
-            self._take(part)
-            self.on_batch()
-            yield from self._changes()
-            if self.stopped:
-                break
+        portions = self._portions()
+        if not any(may_wait(source.path) for source in self.sources):
+            portions = ahead(portions, SLOTS)
+        with closing(portions):
+            for portion in portions:
+                self._take(portion)
+                self.on_batch()
+                yield from self._changes()
+                if self.stopped:
+                    break
         if self.ledger.last is not None:
             self._tracker.sweep(self.ledger.last)
         self._tracker.finish()
@@ -179,14 +211,18 @@ class Replay:
                 self._scopes.add(change.record.scope)
         return changes
 
-    def _take(self, batch: FrameBatch) -> None:
-        """Decode, track and count one run of frames of one capture."""
-        decoded = self._kernel.decode(batch)
+    def _take(self, portion: _Portion) -> None:
+        """Track and count one run of frames of one capture."""
+        self.damages += portion.damages
+        self.bytes_read = portion.bytes_read
+        if portion.frames is None:
+            return
+        batch, decoded = portion.frames
         rows = decoded.rows
         self._tracker.update(rows, lambda row: batch.frame(row.frame - batch.first_frame))
-        self._note_link_type(batch, decoded.reasons == Reason.UNKNOWN_LINK_TYPE)
-        nested = rows["depth"].any()
-        self.ledger.see(batch, decoded.reasons, rows[rows["depth"] == 0] if nested else rows)
+        self.ledger.see(batch, decoded.reasons, rows)
+        if self.ledger.reasons[Reason.UNKNOWN_LINK_TYPE]:
+            self._note_link_type(batch, decoded.reasons == Reason.UNKNOWN_LINK_TYPE)
 
     def _note_link_type(self, batch: FrameBatch, unknown: NDArray[np.bool_]) -> None:
         """A link type that cannot be read is damage, noted once for a capture."""
@@ -204,6 +240,19 @@ class Replay:
         vantage = Vantage.BOTH if len(sides) > 1 else next(iter(sides), Vantage.UNKNOWN)
         answered = any(scope.both_directions for scope in self._scopes)
         return Scope(vantage, answered, any(scope.midstream for scope in self._scopes))
+
+    # reading, perhaps in a second thread
+
+    def _portions(self) -> Generator[_Portion]:
+        """All that there is to track, in order; each valid until SLOTS more are asked for."""
+        for batch, kernel in zip(self._parts(), itertools.cycle(self._kernels), strict=False):
+            yield self._portion((batch, kernel.decode(batch)))
+        yield self._portion(None)
+
+    def _portion(self, frames: tuple[FrameBatch, Decoded] | None) -> _Portion:
+        damages, self._found = self._found, []
+        reading = sum(capture.bytes_read for capture in self._open.values())
+        return _Portion(frames, damages, self._finished_bytes + reading)
 
     # merging by packet time
 
@@ -245,13 +294,15 @@ class Replay:
         """Batches of one capture without the frames that were not asked for; notes its damage."""
         path = self.sources[number].path
         try:
-            with CaptureFile(path, number) as capture:
+            with CaptureFile(path, number, slots=SLOTS) as capture:
                 self._open[number] = capture
                 for batch in capture.batches():
-                    yield from _kept(batch, self._selection)
+                    for part in _kept(batch, self._selection):
+                        capture.hold()
+                        yield part
         except CaptureError as error:
             if not self.stopped:  # what is cut off by stopping is not damaged
-                self.damages.append(error)
+                self._found.append(error)
         finally:
             closed = self._open.pop(number, None)
             self._finished_bytes += closed.bytes_read if closed else 0
@@ -311,15 +362,13 @@ def _kept(batch: FrameBatch, selection: Selection) -> Iterator[FrameBatch]:
         yield batch.slice(start, stop)
 
 
-def _counted(values: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    """Each value that occurs, and how often."""
-    counts = np.bincount(values).tolist()
-    return ((number, count) for number, count in enumerate(counts) if count)
+def _counted(counts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Each number that occurs, and how often."""
+    return ((number, count) for number, count in enumerate(counts.tolist()) if count)
 
 
-def _verdicts(rows: Rows) -> NDArray[np.uint8]:
-    """What became of frames once the table has seen their rows, of which these are the first."""
+def _accepted(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows are tunnels after what the table knows; ``track.marks.accepted`` of them all."""
     learned = rows["reasons"] & Evidence.LEARNED_FLOW != 0
-    accepted = (rows["confidence"] > Confidence.WEAK) | learned
-    reasons = np.where(accepted, Reason.TUNNELLED, Reason.WEAK)
-    return np.where(rows["copy_of"] != 0, Reason.COPY, reasons).astype(np.uint8)
+    accepted: NDArray[np.bool_] = (rows["confidence"] > Confidence.WEAK) | learned
+    return accepted

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import tracemalloc
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sensor import pipeline
+from sensor.capture.batch import FrameBatch
 from sensor.capture.files import CaptureFile
 from sensor.capture.writer import PcapWriter
+from sensor.decode.decoded import Decoded
+from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
 from sensor.emit.identity import event_id
 from sensor.pipeline import Ledger, Replay, Selection, Source
 from sensor.schema.records import Change, ExposureRecord, Scope, SensorRecord
-from sensor.schema.words import ExposureState, Reason, Vantage
+from sensor.schema.words import ExposureState, Kind, Reason, Vantage
 from sensor.track.scalar import Table
 from sensor.track.settings import TrackSettings
 from tests.captures import demo
@@ -171,7 +176,7 @@ def most_memory(*paths: str) -> int:
 
 def test_captures_that_are_done_leave_no_arena_behind(tmp_path: Path) -> None:
     paths = [capture(tmp_path / f"{i}.pcap", FRAMES[i : i + 1]) for i in range(len(FRAMES))]
-    # An arena is 1 MiB, and there are 49 files.
+    # An arena is 2 MiB, and there are 49 files.
     assert most_memory(*paths) - most_memory(paths[0]) < 16 << 20
 
 
@@ -226,6 +231,125 @@ def test_a_link_type_that_cannot_be_read_is_damage_named_once(tmp_path: Path) ->
     assert (damage.path, damage.frame, damage.offset) == (foreign, 1, 24)
     assert "147" in damage.reason
     assert (ledger.read, ledger.unreadable, ledger.tunnelled) == (98, 49, 36)
+
+
+def test_damage_that_reading_ahead_came_upon_is_told_in_its_turn(tmp_path: Path) -> None:
+    first = capture(tmp_path / "first.pcap", FRAMES[:10], USER_LINK_TYPE)
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(Path(capture(cut, FRAMES[10:20])).read_bytes()[:-1])
+    last = capture(tmp_path / "last.pcap", FRAMES[20:], USER_LINK_TYPE)
+    observed = replay(first, str(cut), last)
+    known: list[list[str]] = []
+    observed.on_batch = lambda: known.append([damage.path for damage in observed.damages])
+    list(observed.changes())
+    assert known == [[first], [first], [first, str(cut), last], [first, str(cut), last]]
+
+
+def test_stopping_leaves_out_the_damage_further_on(tmp_path: Path) -> None:
+    first = capture(tmp_path / "first.pcap", FRAMES[:10])
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(Path(capture(cut, FRAMES[10:20])).read_bytes()[:-1])
+    last = capture(tmp_path / "last.pcap", FRAMES[20:])
+    observed = replay(first, str(cut), last)
+
+    def stop_late() -> None:
+        time.sleep(0.1)  # until all is read ahead that may be
+        observed.stop()
+
+    observed.on_batch = stop_late
+    list(observed.changes())
+    assert observed.ledger.read == 10
+    assert not observed.damages
+
+
+# two threads
+
+
+def through_pipes(paths: Sequence[str], folder: Path) -> tuple[list[str], SensorRecord]:
+    """The outcome of one thread alone: reading may wait."""
+    pipes, writers = [], []
+    for number, path in enumerate(paths):
+        pipe = folder / f"pipe{number}"
+        os.mkfifo(pipe)
+        content = Path(path).read_bytes()
+        writers.append(threading.Thread(target=pipe.write_bytes, args=(content,)))
+        pipes.append(str(pipe))
+    for writer in writers:
+        writer.start()
+    found = outcome(*pipes)
+    for writer in writers:
+        writer.join()
+    return found
+
+
+@pytest.mark.usefixtures("tiny_arenas")
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_one_thread_and_two_come_to_the_same(parts: int, tmp_path: Path, whole: list[str]) -> None:
+    paths = [capture(tmp_path / f"{i}.pcap", FRAMES[i::parts]) for i in range(parts)]
+    assert through_pipes(paths, tmp_path)[0] == outcome(*paths)[0] == whole
+
+
+@pytest.mark.usefixtures("tiny_arenas")
+@pytest.mark.parametrize("unwanted", [0, 40])  # after each frame: read, but never tracked
+def test_a_run_of_frames_stays_as_it_is_while_it_is_tracked(
+    unwanted: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = b"\xff" * 14 + b"noise"
+    mixed = [each for frame in FRAMES for each in [frame, *[(frame[0], noise)] * unwanted]]
+    take = Replay._take
+    tracked: list[tuple[int, bytes]] = []
+
+    def take_slowly(self: Replay, portion: Any) -> None:
+        time.sleep(0.01)  # until all is read ahead that may be
+        if portion.frames is not None:
+            batch, _ = portion.frames
+            tracked.extend((int(batch.times[i]), batch.frame(i)) for i in range(len(batch)))
+        take(self, portion)
+
+    monkeypatch.setattr(Replay, "_take", take_slowly)
+    wanted = Selection(keep=lambda frame, linktype, wire: frame != noise)
+    observed = replay(capture(tmp_path / "mixed.pcap", mixed), selection=wanted)
+    found = exposures(list(observed.changes()))
+    assert tracked == FRAMES
+    assert found[80].state is ExposureState.ANSWERED
+    assert observed.ledger.kinds == {Kind.TEREDO: 23, Kind.SIXINFOUR: 13}
+
+
+def test_a_fault_of_the_second_thread_is_one_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    observed = replay(str(demo.PATH))
+
+    def fail(self: Kernel, batch: FrameBatch) -> Decoded:
+        assert threading.current_thread() is not threading.main_thread()
+        raise MemoryError
+
+    monkeypatch.setattr(Kernel, "decode", fail)
+    with pytest.raises(MemoryError):
+        list(observed.changes())
+
+
+@pytest.mark.usefixtures("tiny_arenas")
+def test_who_leaves_early_leaves_no_thread_and_no_file_behind() -> None:
+    before = threading.active_count(), open_files()
+    changes = replay(str(demo.PATH)).changes()
+    next(changes)
+    assert threading.active_count() > before[0]
+    changes.close()
+    assert (threading.active_count(), open_files()) == before
+
+
+@pytest.mark.usefixtures("tiny_arenas")
+def test_octets_read_are_those_of_the_frames_so_far() -> None:
+    observed = replay(str(demo.PATH))
+    seen: list[tuple[int, int]] = []
+    observed.on_batch = lambda: seen.append((observed.bytes_read, observed.ledger.read))
+    list(observed.changes())
+    ends = [24]
+    for _, frame in FRAMES:
+        ends.append(ends[-1] + 16 + len(frame))
+    assert seen[-1] == (ends[-1], len(FRAMES))
+    # What is read beyond the frames tracked is less than an arena and the largest frame.
+    assert all(0 <= octets - ends[frames] < 2048 for octets, frames in seen)
+    assert seen == sorted(seen)
 
 
 # selection

@@ -23,6 +23,9 @@ from sensor.capture.stream import (
 from sensor.capture.window import Scan, Window
 from sensor.errors import CaptureError
 
+# Twice as much falls out of a processor's caches; half of it is twice as many batches, and what
+# each one costs beside its frames shows.
+ARENA = 1 << 21
 _FIRST_TIME_ARENA = 1 << 16
 
 # What people name by mistake, so that the message can say what it is.
@@ -57,13 +60,16 @@ class CaptureFile:
     Opens at once and raises CaptureError where that fails; ``batches`` may be walked once.
     ``size`` is in bytes, None where it cannot be known; ``bytes_read`` counts the same bytes,
     so that of a compressed file they are the compressed ones. Offsets in a batch and in a
-    CaptureError count the unpacked ones.
+    CaptureError count the unpacked ones. With ``slots`` above 1, batches that ``hold`` is called
+    for outlast the asking for later ones: so many exist at a time, the one being read among them.
     """
 
-    def __init__(self, path: str, source: int = 0, arena_size: int = 1 << 20) -> None:
+    def __init__(self, path: str, source: int = 0, arena_size: int = ARENA, slots: int = 1) -> None:
         self.path = path
         self._number = source
         self._arena_size = arena_size
+        self._slots = slots
+        self._held = False  # the batch handed out last
         self._reader: _Reader | None = None
         self._window: Window | None = None
         try:
@@ -98,19 +104,26 @@ class CaptureFile:
     def bytes_read(self) -> int:
         return self._source.count
 
+    def hold(self) -> None:
+        """Keep the batch handed out last until its slot's turn comes again."""
+        self._held = True
+
     def batches(self) -> Iterator[FrameBatch]:
         """All frames in file order; a batch is valid until the next one is asked for.
 
         Raises CaptureError at damage, after every whole frame before it was handed out.
         """
         try:
-            window = self._window = Window(unpacked(self._source), self._arena_size)
+            window = self._window = Window(unpacked(self._source), self._arena_size, self._slots)
             reader = self._reader = self._choose_reader(window)
             needed = 0
             while window.fill(needed):
                 scan = reader.scan(window)
                 if scan.batch is not None:
+                    self._held = False
                     yield scan.batch
+                    if self._held:
+                        window.turn()
                 if scan.damage is not None:
                     raise self._error(scan.damage)
                 needed = scan.needed
@@ -150,14 +163,22 @@ def _explain(error: Exception) -> str:
     return str(error)
 
 
+def may_wait(path: str) -> bool:
+    """Whether reading may wait for somebody else: standard input, a pipe, a device."""
+    try:
+        return path == STDIN or not stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False  # opening it tells why
+
+
 def first_time(path: str) -> int | None:
     """Time of the first frame, to put rotated files in order.
 
     None where there is none, or where looking would take frames away (a pipe, standard input).
     """
+    if may_wait(path):
+        return None
     try:
-        if path == STDIN or not stat.S_ISREG(os.stat(path).st_mode):
-            return None
         with CaptureFile(path, arena_size=_FIRST_TIME_ARENA) as capture:
             batch = next(capture.batches(), None)
             return None if batch is None else int(batch.times[0])

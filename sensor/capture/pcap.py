@@ -6,7 +6,7 @@ import struct
 from typing import NamedTuple
 
 from sensor.capture.batch import MAX_CAPTURED, FrameBatch, Interface
-from sensor.capture.records import PcapLayout, empty_columns, walk_pcap
+from sensor.capture.records import PcapLayout, walk_pcap
 from sensor.capture.window import Scan, Window
 from sensor.errors import DecodeError
 
@@ -40,7 +40,6 @@ class PcapReader:
         self._layout = PcapLayout(*variant, big=self._order == ">", swapped=False)
         self._source = source
         self._frames = 0
-        self._columns = empty_columns()
         self.interfaces: tuple[Interface, ...] = ()
 
     @property
@@ -72,18 +71,19 @@ class PcapReader:
         self._layout = self._layout._replace(swapped=minor <= 3)
         # The upper bits tell the length of a frame check sequence, not the link type.
         self.interfaces = (Interface("", linktype & 0xFFFF, snaplen),)
-        self._columns.linktypes.fill(linktype & 0xFFFF)
         window.start += _FILE_HEADER
         return 0
 
     def _take_records(self, window: Window) -> FrameBatch | None:
         """Move the window's start past every whole record, as far as there are rows for them."""
+        columns = window.columns
         count, window.start = walk_pcap(
-            window.arena, window.start, window.end, window.base, self._layout, self._columns
+            window.arena, window.start, window.end, window.base, self._layout, columns
         )
         if not count:
             return None
-        batch = self._columns.batch(count, window.arena, self._frames + 1, self._source)
+        columns.linktypes[:count] = self.interfaces[0].linktype
+        batch = columns.batch(count, window.arena, self._frames + 1, self._source)
         self._frames += count
         return batch
 

@@ -20,7 +20,6 @@ from sensor.capture.records import (
     PACKET_HEADER,
     SIMPLE_HEADER,
     SIMPLE_PACKET,
-    empty_columns,
     walk_pcapng,
 )
 from sensor.capture.window import Scan, Window
@@ -177,7 +176,6 @@ class PcapngReader:
         self._frames = 0
         self._section: _Section | None = None
         self._last_time = 0
-        self._columns = empty_columns()
         self._rows = 0  # filled of the columns
 
     @property
@@ -230,7 +228,7 @@ class PcapngReader:
                 window.base,
                 self._section.order == ">",
                 self._section.described,
-                self._columns,
+                window.columns,
                 self._rows,
                 self._last_time,
             )
@@ -249,7 +247,7 @@ class PcapngReader:
             self._other_block(section, buffer, start, kind, length)
             return
         _check_captured(captured, length - 4 - header)
-        row, rows = self._rows, self._columns
+        row, rows = self._rows, window.columns
         rows.offsets[row] = start + header
         rows.captured[row] = captured
         rows.wire[row] = max(wire, captured)
@@ -273,7 +271,7 @@ class PcapngReader:
             return None
         first_frame = self._frames + 1
         self._frames += self._rows
-        return self._columns.batch(self._rows, window.arena, first_frame, self._source)
+        return window.columns.batch(self._rows, window.arena, first_frame, self._source)
 
 
 def _byte_order(buffer: bytearray, start: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
 from sensor.capture.batch import FrameBatch
+from sensor.capture.records import empty_columns
 from sensor.capture.stream import Stream
 
 MIN_ARENA = 64
@@ -22,18 +24,38 @@ class Scan:
 
 
 class Window:
-    """Bytes ``start`` up to ``end`` of ``buffer`` are read from the stream and not yet used."""
+    """Bytes ``start`` up to ``end`` of ``buffer`` are read from the stream and not yet used.
 
-    def __init__(self, stream: Stream, size: int) -> None:
+    ``columns`` are for the frames in it. With ``turns`` above 1 there are so many buffers and
+    columns, made when first needed: what a batch was made of lasts for so many calls of ``turn``.
+    """
+
+    def __init__(self, stream: Stream, size: int, turns: int = 1) -> None:
         self._stream = stream
+        self._turns = turns
+        self._size = max(size, MIN_ARENA)
+        self._turned = False  # since the buffer's turn began
         self.base = 0  # offset of the buffer's first byte in the stream
         self.start = 0
         self.end = 0
-        self._allocate(max(size, MIN_ARENA))
+        # The last ones are in use.
+        self._buffers = deque([bytearray(self._size)])
+        self._columns = deque([empty_columns()])
+        self._take_last()
 
-    def _allocate(self, size: int) -> None:
-        self.buffer = bytearray(size)
+    def _take_last(self) -> None:
+        self.columns = self._columns[-1]
+        self.buffer = self._buffers[-1]
         self.arena = np.frombuffer(self.buffer, dtype=np.uint8)
+
+    def turn(self) -> None:
+        """Leave what was read last as it is; the buffer once all in it is used."""
+        self._turned = True
+        if len(self._columns) < self._turns:
+            self._columns.append(empty_columns())
+        else:
+            self._columns.rotate(-1)
+        self._take_last()
 
     @property
     def available(self) -> int:
@@ -62,6 +84,16 @@ class Window:
         rest = self.buffer[self.start : self.end]
         self.base += self.start
         self.start, self.end = 0, len(rest)
-        if needed > len(self.buffer):
-            self._allocate(max(needed, 2 * len(self.buffer)))
+        if self._turned:
+            self._turn_buffer()
+        if needed > len(self._buffers[-1]):
+            self._buffers[-1] = bytearray(max(needed, 2 * len(self._buffers[-1])))
+        self._take_last()
         self.buffer[: len(rest)] = rest
+
+    def _turn_buffer(self) -> None:
+        self._turned = False
+        if len(self._buffers) < self._turns:
+            self._buffers.append(bytearray(self._size))
+        else:
+            self._buffers.rotate(-1)

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -186,8 +186,12 @@ def _observe(
     replay = Replay(sources, settings.decode, settings.track, selection, service_name, story)
     summary = Summary()
     paths = [source.path for source in sources]
-    with interruptible(replay.stop, paths), _progress(replay, sources, outputs):
-        for change in _delivered(replay.changes(), settings, outputs):
+    with (
+        interruptible(replay.stop, paths),
+        _progress(replay, sources, outputs),
+        closing(replay.changes()) as changes,
+    ):
+        for change in _delivered(changes, settings, outputs):
             summary.add(change)
     if not outputs.ndjson:
         outputs.stream.write(_report(summary, sources, replay))

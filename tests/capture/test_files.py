@@ -240,6 +240,42 @@ def test_a_sparse_file_ends_in_damage_not_in_memory(tmp_path: Path) -> None:
     assert damage(path)[:3] == (0, 1, 24)
 
 
+def copied(batch: FrameBatch) -> list[tuple[bytes, int, int]]:
+    return [
+        (batch.frame(i), int(batch.times[i]), int(batch.positions[i])) for i in range(len(batch))
+    ]
+
+
+@pytest.mark.parametrize("content", [pcap(FRAMES * 50), pcapng(FRAMES * 50)], ids=["pcap", "ng"])
+@pytest.mark.parametrize("slots", [2, 3])
+@pytest.mark.parametrize("held", [1, 2])  # each, or each second
+def test_held_batches_outlast_the_asking_for_later_ones(
+    tmp_path: Path, content: bytes, slots: int, held: int
+) -> None:
+    alive: list[tuple[FrameBatch, object]] = []
+    arenas: set[int] = set()
+    with CaptureFile(str(write(tmp_path, content)), arena_size=1024, slots=slots) as capture:
+        for number, batch in enumerate(capture.batches()):
+            assert all(copied(each) == seen for each, seen in alive)
+            arenas.add(batch.arena.ctypes.data)
+            if number % held == 0:
+                capture.hold()
+                alive = [*alive, (batch, copied(batch))][-(slots - 1) :]
+    assert number > 3 * slots
+    assert len(arenas) <= slots
+
+
+def test_a_record_that_makes_an_arena_grow_leaves_held_batches_alone(tmp_path: Path) -> None:
+    frames = [b"small" * 4, b"large" * 100, b"last" * 4]
+    path = write(tmp_path, pcap(frames))
+    with CaptureFile(str(path), arena_size=64, slots=3) as capture:
+        batches = []
+        for batch in capture.batches():
+            capture.hold()
+            batches.append(batch)
+    assert [batch.frame(i) for batch in batches for i in range(len(batch))] == frames
+
+
 class TestFirstTime:
     @pytest.mark.parametrize("content", [pcap(), pcapng()], ids=["pcap", "pcapng"])
     def test_is_that_of_the_first_frame(self, tmp_path: Path, content: bytes) -> None:

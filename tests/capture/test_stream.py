@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sensor.capture.files import CaptureFile
+from sensor.capture.files import ARENA, CaptureFile
 from sensor.capture.stream import Source
 
 from .build import FRAMES, Outcome, damage, pcap, pcap_header, pcap_record, pcapng, read, write
@@ -113,7 +113,7 @@ def test_a_small_file_that_unpacks_to_a_huge_one_needs_little_memory(tmp_path: P
     with CaptureFile(str(write(tmp_path, packed))) as capture:
         sizes = [(len(batch), batch.arena.size) for batch in capture.batches()]
     assert sum(rows for rows, _ in sizes) == count
-    assert {size for _, size in sizes} == {1 << 20}
+    assert {size for _, size in sizes} == {ARENA}
 
 
 def test_zstd_is_unpacked_on_the_way(tmp_path: Path) -> None:
