@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sensor.config import Settings, load, read_document, settings
+from sensor.config import Settings, load
 from sensor.config.nodes import MAX_BYTES, MAX_ITEMS
 from sensor.config.schema import SCHEMA, TRACK_LIMITS, TrackLimit
-from sensor.config.shapes import Later, Section
+from sensor.config.shapes import Section
 from sensor.data.known import known_servers
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import ConfigError
@@ -102,8 +101,8 @@ def test_a_whole_file_reaches_the_layers(load_text: Load) -> None:
         Service(TCP, 25, (network("10.0.0.25/32"),)),
     )
     assert (found.decode.layers, found.decode.tunnels) == (12, 4)
-    assert found.track.limits == dataclasses.replace(
-        TrackLimits(), tunnels=1_000, copy_window_ns=20_000_000, teredo_idle_ns=120_000_000_000
+    assert found.track.limits == TrackLimits()._replace(
+        tunnels=1_000, copy_window_ns=20_000_000, teredo_idle_ns=120_000_000_000
     )
 
 
@@ -139,11 +138,11 @@ def test_text_that_yaml_takes_for_a_number_is_still_an_address(load_text: Load) 
 @pytest.mark.parametrize("limit", TRACK_LIMITS, ids=lambda limit: limit.key)
 def test_each_limit_reaches_its_field(limit: TrackLimit, load_text: Load) -> None:
     found = load_text(f"limits: {{{limit.key}: 7}}").track.limits
-    assert found == dataclasses.replace(TrackLimits(), **{limit.field: 7 * limit.unit})
+    assert found == TrackLimits()._replace(**{limit.field: 7 * limit.unit})
 
 
 def test_every_limit_of_the_tracker_can_be_set() -> None:
-    fields = [field.name for field in dataclasses.fields(TrackLimits)]
+    fields = list(TrackLimits._fields)
     assert sorted(limit.field for limit in TRACK_LIMITS) == sorted(fields)
 
 
@@ -455,27 +454,14 @@ def expect_settings_or_config_error(path: str | None, overrides: list[str]) -> N
 
 
 def test_settings_cannot_change() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         load(None).site = "x"  # type: ignore[misc]
 
 
-def test_a_document_is_plain_data_with_places(load_text: Load) -> None:
-    load_text(FULL)
-    document = read_document("s.yaml", ["limits.layers=3"])
-    assert document.values["nat_pools"] == ["198.51.100.0/28", "198.51.100.77/32"]
-    assert list(document.values["sixrd"][1].values()) == ["2a00:db8::/32", 0, []]
-    assert str(document.places["zones.dmz.side"]) == "s.yaml:10"
-    assert str(document.places["limits.layers"]) == "--set 'limits.layers=3'"
-    assert "limits.conversations" not in document.places
-    assert settings(document).decode.layers == 3
-
-
-def test_keys_of_later_versions_have_no_value() -> None:
-    values = read_document(None).values
-    assert not {key.name for key in SCHEMA.keys if isinstance(key.shape, Later)} & values.keys()
-
-
 def test_yaml_is_loaded_with_the_first_file_only() -> None:
-    code = "import sys, sensor.config, sensor.cli.config; sys.exit('yaml' in sys.modules)"
+    code = (
+        "import sys, sensor.config, sensor.cli.config; sensor.config.load(None);"
+        "sys.exit('yaml' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False)
     assert done.returncode == 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from sensor.config import Document
+    from sensor.config.document import Document
     from sensor.config.shapes import Key, Section
 
 _WIDTH = 100
@@ -65,7 +65,7 @@ def schema() -> None:
 
 
 def _read(path: str | None, overrides: tuple[str, ...]) -> Document:
-    from sensor.config import read_document, settings
+    from sensor.config.document import read_document, settings
 
     document = read_document(path, overrides)
     settings(document)

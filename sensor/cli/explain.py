@@ -92,7 +92,7 @@ def _shifted(step: TracedLayer | TracedCheck, start: int) -> TracedLayer | Trace
         return step
     header = step.header
     if isinstance(header, Inner):
-        chain = replace(header.chain, position=header.chain.position - start)
+        chain = header.chain._replace(position=header.chain.position - start)
         header = replace(header, chain=chain)
     return replace(step, offset=step.offset - start, header=header)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -58,6 +59,11 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with the documented exit codes."""
+    # Nothing that lasts lies in a circle of references, and to look for one among all tunnels takes
+    # as long as to make them: only a million new objects are a reason.
+    gc.set_threshold(1_000_000)
+    # Nothing here multiplies matrices: NumPy's threads for that would only wait, and take a core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.stdout is None:  # closed by whoever started us
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the end
     try:
@@ -76,6 +82,7 @@ def main() -> None:
         status = _fail(OutputError(f"results cannot be written: {error.strerror}"), FAILURE)
         # What Python flushes at exit must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    gc.freeze()  # else the end of the interpreter looks through all objects once more
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, TextIO
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import click
 
@@ -25,6 +23,7 @@ from sensor.schema.words import SEVERITIES, Vantage
 if TYPE_CHECKING:
     from sensor.config import Settings
     from sensor.emit.summary import Summary
+    from sensor.emit.terminal import Line
     from sensor.pipeline import Replay, Selection, Source
     from sensor.schema.records import Change
     from sensor.store.sqlite import Store
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = 10**10  # seconds: no capture holds a time that far from 1970
+# By these the environment speaks of a terminal where none is seen.
+_TERMINAL_VARIABLES = ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE")
 
 
 class _Moment(click.ParamType[int]):
@@ -40,6 +41,8 @@ class _Moment(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from decimal import Decimal, InvalidOperation
+
         try:
             seconds = Decimal(value)
             if seconds.is_finite() and abs(seconds) < _FAR:
@@ -55,8 +58,7 @@ class _Moment(click.ParamType[int]):
         return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Outputs:
+class _Outputs(NamedTuple):
     """Where results go."""
 
     stream: TextIO
@@ -194,7 +196,7 @@ def _observe(
         for change in _delivered(changes, settings, outputs):
             summary.add(change)
     if not outputs.ndjson:
-        outputs.stream.write(_report(summary, sources, replay))
+        outputs.stream.write(_report(summary, sources, replay, outputs.stream))
     outputs.stream.flush()  # results come before the complaints about them
     damaged = _report_damage(replay)
     if replay.stopped:
@@ -211,6 +213,8 @@ def _delivered(
     if not outputs.ndjson and outputs.store is None:
         yield from changes
         return
+    import socket
+
     from sensor.emit.ecs import Context, document
     from sensor.emit.identity import event_id
     from sensor.emit.ndjson import write
@@ -246,20 +250,28 @@ def _progress(replay: Replay, sources: Sequence[Source], outputs: _Outputs) -> I
         progress.clear()
 
 
-def _report(summary: Summary, sources: Sequence[Source], replay: Replay) -> str:
+def _report(summary: Summary, sources: Sequence[Source], replay: Replay, stream: TextIO) -> str:
     """What people read, in colour only on a terminal and unless NO_COLOR is set."""
+    from sensor.emit.terminal import WIDTH, render
+
+    paths = [source.path for source in sources]
+    lines = partial(render, summary, paths, dict(replay.limits_hit))
+    if stream.isatty() or any(name in os.environ for name in _TERMINAL_VARIABLES):
+        return _styled(lines, WIDTH)
+    # The same as Rich would give, which takes longer to load than a small capture to read.
+    return "".join("".join(words for words, _ in line) + "\n" for line in lines(WIDTH))
+
+
+def _styled(lines: Callable[[int], Iterator[Line]], widest: int) -> str:
+    """As Rich takes the terminal to be."""
     from rich.console import Console
     from rich.text import Text
-
-    from sensor.emit.terminal import WIDTH, render
 
     plain = bool(os.environ.get("NO_COLOR"))
     console = Console(highlight=False, soft_wrap=True, color_system=None if plain else "auto")
     known = console.is_terminal or "COLUMNS" in os.environ
-    width = min(WIDTH, console.width) if known else WIDTH
-    paths = [source.path for source in sources]
     with console.capture() as report:
-        for line in render(summary, paths, dict(replay.limits_hit), width):
+        for line in lines(min(widest, console.width) if known else widest):
             console.print(Text.assemble(*line))
     return report.get()
 

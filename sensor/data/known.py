@@ -5,14 +5,13 @@ Each file is read once, when first asked for; one that is not as expected raises
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
+import json
 import re
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sensor.data import resource
 from sensor.errors import SensorError
@@ -22,13 +21,14 @@ ROLES = frozenset({TEREDO_SERVER, "teredo-relay", "6to4-relay", "tsp-broker"})
 GROUPS = frozenset({"remote-administration", "file-sharing", "database"})
 TRANSPORTS = {"tcp": 6, "udp": 17}  # IP protocol numbers
 
-_HOST_NAME = re.compile(r"([a-z0-9-]{1,63}\.)+[a-z]{2,63}")
-_SERVICE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_YEARS = re.compile(r"\d{4}(-\d{4})?")
+# Compiled when first asked for: no start needs all of them.
+_HOST_NAME = r"([a-z0-9-]{1,63}\.)+[a-z]{2,63}"
+_SERVICE_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
+_YEARS = r"\d{4}(-\d{4})?"
+_DATE = r"\d{4}-\d\d-\d\d"
 
 
-@dataclass(frozen=True, slots=True)
-class _Service:
+class _Service(NamedTuple):
     name: str
     group: str | None
 
@@ -57,7 +57,7 @@ def service_group(transport: int, port: int) -> str | None:
 
 @cache
 def _addresses() -> Mapping[bytes, str]:
-    entries = _entries("servers.yaml", "addresses", {"ip", "role", "operator", "seen"})
+    entries = _entries("servers.json", "addresses", {"ip", "role", "operator", "seen"})
     roles: dict[bytes, str] = {}
     for entry in entries:
         address = _address(entry)
@@ -68,7 +68,7 @@ def _addresses() -> Mapping[bytes, str]:
 
 @cache
 def _names() -> Mapping[str, str]:
-    entries = _entries("servers.yaml", "names", {"name", "role", "operator", "seen"})
+    entries = _entries("servers.json", "names", {"name", "role", "operator", "seen"})
     roles: dict[str, str] = {}
     for entry in entries:
         name = _matching(_HOST_NAME, entry, "name")
@@ -79,7 +79,7 @@ def _names() -> Mapping[str, str]:
 
 @cache
 def _services() -> Mapping[tuple[int, int], _Service]:
-    entries = _entries("services.yaml", "services", {"port", "transports", "name"}, {"group"})
+    entries = _entries("services.json", "services", {"port", "transports", "name"}, {"group"})
     services: dict[tuple[int, int], _Service] = {}
     for entry in entries:
         group = entry.get("group")
@@ -107,14 +107,14 @@ def _entries(
 
 @cache
 def _document(file: str) -> dict[str, Any]:
-    import yaml
-
     try:
-        document = yaml.safe_load(resource(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        document = json.loads(resource(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise SensorError(f"bundled file {file}: {error}") from error
-    if not isinstance(document, dict) or type(document.get("dated")) is not datetime.date:
+    dated = document.get("dated") if isinstance(document, dict) else None
+    if not isinstance(dated, str) or not re.fullmatch(_DATE, dated):
         raise SensorError(f"bundled file {file}: 'dated' is not a date")
+    assert isinstance(document, dict)
     return document
 
 
@@ -142,9 +142,9 @@ def _ports(entry: dict[str, Any]) -> Iterator[tuple[int, int]]:
         yield TRANSPORTS[transport], port
 
 
-def _matching(pattern: re.Pattern[str], entry: dict[str, Any], key: str) -> str:
+def _matching(pattern: str, entry: dict[str, Any], key: str) -> str:
     text = str(entry[key])
-    _expect(pattern.fullmatch(text) is not None, entry, f"{key!r} is not as expected")
+    _expect(re.fullmatch(pattern, text) is not None, entry, f"{key!r} is not as expected")
     return text
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sensor.schema.rows import STACK_LIMIT, TUNNEL_LIMIT
 from sensor.wire.addresses import SixRdDomain
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeSettings:
+class DecodeSettings(NamedTuple):
     """``layers`` and ``tunnels`` bound the work on one frame; rows hold no more than the limits."""
 
     sixrd: tuple[SixRdDomain, ...] = ()

@@ -98,19 +98,20 @@ def _report(
     sensor = summary.sensor
     if sensor is None:
         return
+    tunnels, exposures = summary.tunnels, summary.exposures  # each sorts
     yield from _ledger(sensor, limits)
-    if summary.tunnels:
+    if tunnels:
         yield [(_seen(sensor.scope), "")]
-    several = len({proof.capture for found in summary.exposures for proof in found.evidence}) > 1
     yield []
-    yield from _exposures(summary, several)
+    yield from _exposures(exposures, len(summary.answered))
+    yield from _unknown(tunnels)
     yield []
-    yield from _tunnels(summary.tunnels, width, sensor.first_time or 0)
-    proof = _next_proof(summary)
+    yield from _tunnels(tunnels, width, sensor.first_time or 0)
+    proof = _next_proof(exposures)
     if proof is not None:
         yield []
         yield [(f"Next: sensor decode {_quoted(proof.capture)} --frame {proof.frame}", _QUIET)]
-    elif summary.tunnels and captures[0] != "-":
+    elif tunnels and captures[0] != "-":
         yield []
         yield [(f"Next: sensor decode {_quoted(captures[0])}", _QUIET)]
 
@@ -142,8 +143,8 @@ def _seen(scope: Scope) -> str:
     return f"{_VANTAGES[scope.vantage]}, {directions}"
 
 
-def _exposures(summary: Summary, several: bool) -> Iterator[Line]:
-    exposures, answered = summary.exposures, len(summary.answered)
+def _exposures(exposures: Sequence[ExposureRecord], answered: int) -> Iterator[Line]:
+    several = len({proof.capture for found in exposures for proof in found.evidence}) > 1
     heading = f"EXPOSED: {_number(answered, 'service')} open to the IPv6 Internet"
     if not answered:
         heading = "EXPOSED: no service of an inside host was seen to answer the IPv6 Internet"
@@ -155,7 +156,10 @@ def _exposures(summary: Summary, several: bool) -> Iterator[Line]:
         yield from _exposure(exposure, several)
     if len(exposures) > EXPOSURES_SHOWN:
         yield [(f" ... and {len(exposures) - EXPOSURES_SHOWN} more: --format ndjson", _QUIET)]
-    unknown = sum(tunnel.inside is None for tunnel in summary.tunnels)
+
+
+def _unknown(tunnels: Sequence[TunnelRecord]) -> Iterator[Line]:
+    unknown = sum(tunnel.inside is None for tunnel in tunnels)
     if unknown:
         yield [
             (" ", ""),
@@ -396,9 +400,9 @@ def _quoted(path: str) -> str:
     return f"$'{visible(octets.decode(errors='backslashreplace'))}'"
 
 
-def _next_proof(summary: Summary) -> Proof | None:
+def _next_proof(exposures: Sequence[ExposureRecord]) -> Proof | None:
     """The frame that shows the strongest exposure best."""
-    for exposure in summary.exposures[:1]:
+    for exposure in exposures[:1]:
         for proof in exposure.evidence:
             if proof.time == exposure.state_since and proof.capture != "-":
                 return proof

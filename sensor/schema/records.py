@@ -4,9 +4,8 @@ Addresses are raw octets (4 or 16), times nanoseconds since 1970 UTC. ``None`` m
 never written; an empty tuple means none were seen.
 """
 
-from __future__ import annotations
+# No annotations as texts: typing would compile each of them at every start.
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sensor.schema.words import (
@@ -27,8 +26,7 @@ class Endpoint(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What could be observed: absence means little without it."""
 
     vantage: Vantage
@@ -37,8 +35,7 @@ class Scope:
     loss_percent: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+class Inside(NamedTuple):
     """The inside end of a tunnel; ``ip`` is None where the NAT hides it."""
 
     ip: bytes | None
@@ -48,8 +45,7 @@ class Inside:
     address: bytes | None  # its IPv6 address in the tunnel
 
 
-@dataclass(frozen=True, slots=True)
-class MappingChange:
+class MappingChange(NamedTuple):
     """The NAT gave the client another public endpoint."""
 
     time: int
@@ -57,8 +53,7 @@ class MappingChange:
     after: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Teredo:
+class Teredo(NamedTuple):
     """What a Teredo client's own traffic gave away."""
 
     server: bytes | None
@@ -82,8 +77,7 @@ class Teredo:
         return bool(self.flags and self.flags & 0x8000)
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(NamedTuple):
     """An IPv4 address found in an inner address of a 6in4-family tunnel."""
 
     address: bytes
@@ -91,8 +85,7 @@ class Embedded:
     ip: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TunnelRecord:
+class TunnelRecord(NamedTuple):
     """One tunnel."""
 
     id: str
@@ -119,8 +112,7 @@ class TunnelRecord:
     closed_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """One frame that shows something, in words."""
 
     capture: str
@@ -129,8 +121,7 @@ class Proof:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExposureRecord:
+class ExposureRecord(NamedTuple):
     """One service of an inside host that a tunnel made reachable."""
 
     id: str
@@ -159,8 +150,7 @@ class ExposureRecord:
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class FlowRecord:
+class FlowRecord(NamedTuple):
     """One inner conversation, originator first."""
 
     tunnel_id: str
@@ -185,8 +175,7 @@ class FlowRecord:
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class SensorRecord:
+class SensorRecord(NamedTuple):
     """The ledger: read = tunnelled + copies + other + unreadable."""
 
     read: int
@@ -209,8 +198,7 @@ class SensorRecord:
         return self.read / self.seconds if self.seconds > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A record with what happened to it; becomes one document.
 
     ``digest`` is the inner digest of the frame that caused it and ``ordinal`` tells apart the

@@ -5,7 +5,7 @@ Python value, for the scalar twins. Both come from one list of fields, so they c
 IPv4 addresses stand in the first four bytes of their sixteen, the rest zero.
 """
 
-from __future__ import annotations
+# No annotations as texts: typing would compile each of them at every start.
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -179,12 +179,17 @@ _AS_BYTES = np.dtype(_fields("void"))
 
 def unpack(rows: Rows) -> list[Observation]:
     """Rows as Python values, for the scalar twins."""
-    return [Observation._make(row) for row in rows.view(_AS_BYTES).tolist()]
+    return [Observation._make(row) for row in readable(rows).tolist()]
+
+
+def readable(rows: Rows) -> Rows:
+    """The same octets for ``observation``: one view serves for all of its rows."""
+    return rows.view(_AS_BYTES)
 
 
 def observation(rows: Rows, i: int) -> Observation:
-    """One row as a Python value."""
-    return unpack(rows[i : i + 1])[0]
+    """One of the ``readable`` rows as a Python value."""
+    return Observation._make(rows[i].item())
 
 
 def pack(observations: Iterable[Observation]) -> Rows:

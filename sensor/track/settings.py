@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sensor.wire.addresses import SixRdDomain, text
 
@@ -56,8 +57,7 @@ def any_holds(networks: Iterable[Network], address: bytes) -> bool:
     return any(member.holds(address) for member in networks)
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(NamedTuple):
     """A named part of the network; ``vlans``, where given, restrict it to frames tagged so."""
 
     name: str
@@ -83,8 +83,7 @@ DEFAULT_ZONES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """A service that IPv4 policy allows from outside: on ``networks``, or anywhere if empty."""
 
     transport: int  # IP protocol number
@@ -92,8 +91,7 @@ class Service:
     networks: tuple[Network, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TrackLimits:
+class TrackLimits(NamedTuple):
     """How much the tracker remembers, and for how long (packet time)."""
 
     # Every host of a /16 with one tunnel.
@@ -125,8 +123,7 @@ class TrackLimits:
     datagram_idle_ns: int = 60 * _SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class TrackSettings:
+class TrackSettings(NamedTuple):
     """``services`` is what IPv4 policy allows; None where no policy is configured."""
 
     zones: tuple[Zone, ...] = DEFAULT_ZONES

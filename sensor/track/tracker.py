@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sensor.schema.records import (
     Change,
@@ -14,7 +13,7 @@ from sensor.schema.records import (
     Proof,
     TunnelRecord,
 )
-from sensor.schema.rows import Observation, Rows, observation
+from sensor.schema.rows import Observation, Rows, observation, readable
 from sensor.schema.words import EventType, Layer
 from sensor.track.conversation import TCP
 from sensor.track.exposure import REMOTES_SHOWN, Exposure
@@ -58,7 +57,7 @@ class Tracker:
         self._changes: list[Change] = []
         self._digest = 0
         self._moment = (0, 0)
-        self._ordinals: Counter[tuple[str, str, int, int]] = Counter()
+        self._ordinals: dict[tuple[str, str, int, int], int] = {}
         self._next_sweep = -(1 << 63)
 
     def update(self, rows: Rows, frame: FrameBytes) -> None:
@@ -66,17 +65,17 @@ class Tracker:
 
         ``frame`` gives the octets of a row's frame while they are at hand.
         """
+        times, digests, whole = rows["time"], rows["inner_digest"], readable(rows)
         index = 0
         while index < len(rows):
-            now = int(rows["time"][index])
+            now = int(times[index])
             if now >= self._next_sweep:
                 self.sweep(now)
             start = index
             index, events = self.table.update(rows, start, min(self._next_sweep, NEVER))
             if index > start:
-                self._enter(int(rows["time"][index - 1]), int(rows["inner_digest"][index - 1]))
-            for event in events:
-                self._handle(event, rows, frame)
+                self._enter(int(times[index - 1]), int(digests[index - 1]))
+            self._handle(events, whole, frame)
 
     def sweep(self, now: int) -> None:
         """Every ten seconds of packet time: end what is silent, repeat hourly what is exposed."""
@@ -109,7 +108,10 @@ class Tracker:
         return changes
 
     def _tunnel(self, place: int) -> Tunnel:
-        """A known tunnel as the table has it now."""
+        """A known tunnel as the table has it now.
+
+        Asked for where its state is read, not at every event: a snapshot takes its time.
+        """
         tunnel = self.tunnels[place]
         tunnel.state = self.table.tunnel(place)
         return tunnel
@@ -122,22 +124,27 @@ class Tracker:
             self._moment = time, digest
             self._ordinals.clear()
 
-    def _handle(self, event: Event, rows: Rows, frame: FrameBytes) -> None:
-        if event.type == EventType.END:
-            self._take_conversations()
-            self._end(event)
-        elif event.type == EventType.CLOSED:
-            self._take_conversations()
-        else:
-            row = observation(rows, event.row)
-            self._digest = row.inner_digest
-            if event.tunnel in self.tunnels:
-                tunnel = self._tunnel(event.tunnel)
+    def _handle(self, events: Sequence[Event], rows: Rows, frame: FrameBytes) -> None:
+        """The events of one update in order; several of them mostly speak of one row."""
+        at, row = -1, None
+        for event in events:
+            if event.type == EventType.END:
+                self._take_conversations()
+                self._end(event)
+            elif event.type == EventType.CLOSED:
+                self._take_conversations()
             else:
-                tunnel = self._discover(event, row, frame)
-            handler = _HANDLERS.get(EventType(event.type))
-            if handler is not None:
-                handler(self, tunnel, event, row, frame(row))
+                if row is None or at != event.row:
+                    at, row = event.row, observation(rows, event.row)
+                self._show(event, row, frame)
+
+    def _show(self, event: Event, row: Observation, frame: FrameBytes) -> None:
+        """An event of a tunnel, with the row that caused it."""
+        self._digest = row.inner_digest
+        tunnel = self.tunnels.get(event.tunnel) or self._discover(event, row, frame)
+        handler = _HANDLERS.get(event.type)
+        if handler is not None:
+            handler(self, tunnel, event, row, frame)
 
     def _discover(self, event: Event, row: Observation, frame: FrameBytes) -> Tunnel:
         state = self.table.tunnel(event.tunnel)
@@ -184,21 +191,24 @@ class Tracker:
     def _tell(self, action: str, tunnel: Tunnel, time: int) -> None:
         """What is not the last word on a tunnel."""
         if self._story:
-            self._change(action, time, tunnel.record(self.settings))
+            self._change(action, time, self._tunnel(tunnel.place).record(self.settings))
 
-    def _on_solicitation(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_solicitation(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         qualification = tunnel.qualification
         server = outer_ip(row.outer_destination, row.outer_version)
         qualification.ask(server, row.inner_source, row.nonce if row.has_auth else None)
-        if qualification.see_previous_mapping(row, data):
+        if qualification.see_previous_mapping(row, frame(row)):
             self._updated(tunnel, event.time)
 
     def _on_advertisement(
-        self, tunnel: Tunnel, event: Event, row: Observation, data: bytes
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
     ) -> None:
-        client = Endpoint(tunnel.state.client[:4], tunnel.state.client_port)
+        state = self._tunnel(tunnel.place).state
+        client = Endpoint(state.client[:4], state.client_port)
         before = tunnel.qualification.qualified_at
-        if not tunnel.qualification.advertise(row, data, client):
+        if not tunnel.qualification.advertise(row, frame(row), client):
             return
         if before is None and tunnel.qualification.qualified_at is not None:
             tunnel.phase = "qualified"
@@ -206,29 +216,37 @@ class Tracker:
         else:
             self._updated(tunnel, event.time)
 
-    def _on_mapping(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_mapping(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         if tunnel.qualification.see_address(row, bool(event.value)):
             self._updated(tunnel, event.time)
 
-    def _on_test_reply(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_test_reply(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         if tunnel.qualification.learn_relay(row):
             self._updated(tunnel, event.time)
 
-    def _on_trailers(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
-        if tunnel.qualification.see_trailers(read_trailers(row, data)):
+    def _on_trailers(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
+        if tunnel.qualification.see_trailers(read_trailers(row, frame(row))):
             self._updated(tunnel, event.time)
 
-    def _on_anomaly(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_anomaly(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         self._updated(tunnel, event.time)
 
-    def _on_peer(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_peer(self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes) -> None:
         tunnel.note_embedded(row, self.settings.sixrd)
 
-    def _on_kinds(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_kinds(self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes) -> None:
         tunnel.note_embedded(row, self.settings.sixrd)
         self._updated(tunnel, event.time)
 
-    def _on_join(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_join(self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes) -> None:
         """The other view of the same tunnel had a life of its own until now."""
         self._take_conversations()
         self._digest = row.inner_digest
@@ -242,26 +260,34 @@ class Tracker:
 
     # exposures
 
-    def _on_opening(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_opening(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         exposure = self._exposure(event.exposure, tunnel)
         self._prove(exposure, event, [self._proof(row, _opening_word(row.inner_transport))])
 
-    def _on_answer(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_answer(self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes) -> None:
         exposure = self._exposure(event.exposure, tunnel)
-        exposure.place_host(row, tunnel)
+        exposure.place_host(row, self._tunnel(tunnel.place))
         what = "SYN-ACK out" if row.inner_transport == TCP else "datagram out"
         self._prove(exposure, event, [*self._openings(event), self._proof(row, what)])
 
-    def _on_refusal(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_refusal(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         exposure = self._exposure(event.exposure, tunnel)
         self._prove(exposure, event, [*self._openings(event), self._proof(row, "RST out")])
 
-    def _on_completed(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_completed(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         self.exposures[event.exposure].prove(self._proof(row, "ACK in"))
 
-    def _on_unreachable(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_unreachable(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         """Only an opening that was seen can be refused: an error alone opens nothing."""
-        refused = refused_service(row, data)
+        refused = refused_service(row, frame(row))
         if refused is None:
             return
         transport, service, (ip, port) = refused
@@ -273,7 +299,9 @@ class Tracker:
         proof = self._proof(row, "unreachable out")
         self._prove(exposure, event._replace(value=int(stronger)), [proof])
 
-    def _on_dropped(self, tunnel: Tunnel, event: Event, row: Observation, data: bytes) -> None:
+    def _on_dropped(
+        self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
+    ) -> None:
         self._close_exposure(event.exposure, tunnel, "evicted")
 
     def _exposure(self, place: int, tunnel: Tunnel) -> Exposure:
@@ -307,15 +335,15 @@ class Tracker:
     def _document(self, action: str, time: int, exposure: Exposure) -> None:
         """``exposure`` as the table has it now."""
         exposure.documented = time
-        tunnel = self._tunnel(exposure.state.tunnel)
-        self._change(action, time, self._record(exposure, tunnel))
+        self._change(action, time, self._record(exposure, self.tunnels[exposure.state.tunnel]))
 
     def _record(
         self, exposure: Exposure, tunnel: Tunnel, closed_reason: str | None = None
     ) -> ExposureRecord:
         service = self._service_name(exposure.state.transport, exposure.state.port)
         remotes = self.table.remotes(exposure.place, REMOTES_SHOWN)
-        return exposure.record(tunnel, self.settings, service, remotes, closed_reason)
+        carrier = self._tunnel(tunnel.place)
+        return exposure.record(carrier, self.settings, service, remotes, closed_reason)
 
     def _change(
         self,
@@ -325,8 +353,9 @@ class Tracker:
     ) -> None:
         subject = record.tunnel_id if isinstance(record, FlowRecord) else record.id
         moment = (action, subject, time, self._digest)
-        self._changes.append(Change(action, time, self._digest, self._ordinals[moment], record))
-        self._ordinals[moment] += 1
+        ordinal = self._ordinals.get(moment, 0)
+        self._changes.append(Change(action, time, self._digest, ordinal, record))
+        self._ordinals[moment] = ordinal + 1
 
     def _take_conversations(self) -> None:
         self._digest = 0
@@ -343,7 +372,8 @@ def _opening_word(transport: int) -> str:
     return "SYN in" if transport == TCP else "datagram in"
 
 
-_HANDLERS = {
+_Handler = Callable[[Tracker, Tunnel, Event, Observation, FrameBytes], None]
+_HANDLERS: dict[int, _Handler] = {
     EventType.SOLICITATION: Tracker._on_solicitation,
     EventType.ADVERTISEMENT: Tracker._on_advertisement,
     EventType.MAPPING: Tracker._on_mapping,

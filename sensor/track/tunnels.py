@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from sensor.schema.records import (
     Embedded,
     Endpoint,
@@ -23,7 +25,7 @@ from sensor.track.identity import identity
 from sensor.track.layout import TunnelState
 from sensor.track.settings import TrackSettings
 from sensor.track.teredo import Qualification
-from sensor.track.vantage import is_local, outer_ip, vlan_of
+from sensor.track.vantage import is_local, lies_inside, outer_ip, vlan_of
 from sensor.wire.addresses import SixRdDomain, embeddings, text
 
 EMBEDDED_LIMIT = 64
@@ -93,16 +95,14 @@ class Tunnel:
         """The same from every vantage: the public endpoint where it is known."""
         name = family(self.state.kind)
         if self.state.transport == Transport.UDP:
-            client = self.qualification.endpoint or self.client
-            return f"{name}/{text(client.ip)}:{client.port}"
+            ip, port = self.qualification.endpoint or self.client
+            return f"{name}/{text(ip)}:{port}"
         ends = sorted((text(self.client.ip), text(self.remote.ip)))
         return f"{name}/{ends[0]}/{ends[1]}"
 
     @property
     def scope(self) -> Scope:
-        mask = self.state.vantages
-        sides = [side for side in Vantage if side and mask & 1 << side]
-        vantage = Vantage.BOTH if len(sides) > 1 else next(iter(sides), Vantage.UNKNOWN)
+        vantage = _vantage(self.state.vantages)
         return Scope(vantage, self.state.answered, bool(self.state.midstream))
 
     def is_local(self, settings: TrackSettings) -> bool:
@@ -114,11 +114,11 @@ class Tunnel:
         """The inside host: seen itself, or named by its own trailers from behind the NAT."""
         if not self.state.inside_known:
             return None
-        vlan = vlan_of(self.state)
-        if self.is_local(settings):
-            zone = settings.zone_of(self.client.ip, vlan)
+        vlan, client = vlan_of(self.state), self.client
+        zone = settings.zone_of(client.ip, vlan)
+        if lies_inside(zone, client.ip):
             name = zone.name if zone else None
-            return Inside(self.client.ip, self.client.port, self.mac, name, self.address)
+            return Inside(client.ip, client.port, self.mac, name, self.address)
         for alternate in self.qualification.alternates:
             # A client may list its mapping too (RFC 6081 section 4.3); that is not its host.
             if is_local(alternate.ip, vlan, settings):
@@ -156,6 +156,18 @@ class Tunnel:
         )
 
 
+_FAMILIES: dict[int, str] = {
+    kind: "ip6-in-ip4" if kind in PROTOCOL_41_KINDS else kind.text for kind in Kind
+}
+
+
 def family(kind: int) -> str:
     """The kind's name in identities; protocol 41 is one family, its packets may differ in kind."""
-    return "ip6-in-ip4" if Kind(kind) in PROTOCOL_41_KINDS else Kind(kind).text
+    return _FAMILIES[kind]
+
+
+@functools.cache
+def _vantage(mask: int) -> Vantage:
+    """All sides that a tunnel was seen from as one."""
+    sides = [side for side in Vantage if side and mask & 1 << side]
+    return Vantage.BOTH if len(sides) > 1 else next(iter(sides), Vantage.UNKNOWN)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sensor.schema.rows import Observation
 from sensor.schema.words import End, Kind, TeredoPacket
-from sensor.track.settings import TrackSettings
+from sensor.track.settings import TrackSettings, Zone
 from sensor.wire.addresses import is_private, parse_teredo
 
 
@@ -32,7 +32,11 @@ def is_local(ip: bytes, vlan: int | None, settings: TrackSettings) -> bool:
 
     Zones say so; an address that none of them holds is inside if it is private.
     """
-    zone = settings.zone_of(ip, vlan)
+    return lies_inside(settings.zone_of(ip, vlan), ip)
+
+
+def lies_inside(zone: Zone | None, ip: bytes) -> bool:
+    """The same of an address whose zone is known."""
     return zone.inside if zone is not None else _private(ip)
 
 

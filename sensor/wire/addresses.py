@@ -10,6 +10,7 @@ import ipaddress
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sensor.schema.words import Kind
 
@@ -50,8 +51,7 @@ def invert(data: bytes) -> bytes:
     return (int.from_bytes(data) ^ mask).to_bytes(len(data))
 
 
-@dataclass(frozen=True, slots=True)
-class TeredoAddress:
+class TeredoAddress(NamedTuple):
     """What a Teredo address says (RFC 4380 section 4, RFC 5991 section 3.1).
 
     ``server`` and ``ip`` are 4 bytes, ``port`` is the mapped port and ``ip`` the mapped address,
@@ -354,8 +354,7 @@ def is_global6(address: bytes) -> bool:
     return len(address) == 16 and address[0] & 0xE0 == 0x20
 
 
-@dataclass(frozen=True, slots=True)
-class LeakingAddress:
+class LeakingAddress(NamedTuple):
     """A public endpoint together with what a scheme tells of the host behind it.
 
     ``inside`` is the private IPv4 address in a 6a44 address, the number in the LAN in a 6bed4 one.

@@ -38,7 +38,9 @@ class Cursor:
         self.position += length
 
     def u8(self) -> int:
-        return self.take(1)[0]
+        value = self.peek_u8()
+        self.position += 1
+        return value
 
     def u16(self) -> int:
         return int.from_bytes(self.take(2))

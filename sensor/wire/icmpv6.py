@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sensor.errors import DecodeError
 from sensor.wire import addresses, checksum
@@ -32,8 +32,7 @@ _PREFIX_INFORMATION = struct.Struct("!BBIII16s")
 _ADVERTISEMENT = struct.Struct("!BBHII")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message; ``body`` is everything behind the 4 bytes of type, code and checksum."""
 
     type: int
@@ -42,8 +41,7 @@ class Message:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """A Neighbour Discovery option; ``data`` is what follows the type and length bytes."""
 
     type: int
@@ -57,8 +55,7 @@ class Option:
         return bytes([self.type, units]) + self.data
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixInformation:
+class PrefixInformation(NamedTuple):
     """A prefix option (RFC 4861 section 4.6.2); lifetimes in seconds, 0xffffffff for ever.
 
     ``prefix`` holds all 16 bytes as sent: some servers leave garbage after ``prefix_length`` bits.
@@ -79,15 +76,13 @@ class PrefixInformation:
         return Option(OPTION_PREFIX_INFORMATION, data).build()
 
 
-@dataclass(frozen=True, slots=True)
-class RouterSolicitation:
+class RouterSolicitation(NamedTuple):
     """A solicitation is its options (RFC 4861 section 4.1)."""
 
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RouterAdvertisement:
+class RouterAdvertisement(NamedTuple):
     """An advertisement (RFC 4861 section 4.2).
 
     ``router_lifetime`` in seconds, ``reachable`` and ``retransmit`` in milliseconds, ``mtu`` in
@@ -105,8 +100,7 @@ class RouterAdvertisement:
     options: tuple[Option, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(NamedTuple):
     """The body of an echo request or reply."""
 
     identifier: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
@@ -29,8 +29,7 @@ _WALKED = frozenset(
 _FORMAT = struct.Struct("!IHBB16s16s")
 
 
-@dataclass(frozen=True, slots=True)
-class IPv6Header:
+class IPv6Header(NamedTuple):
     """Header fields; ``payload_length`` in bytes, addresses 16 bytes each."""
 
     traffic_class: int
@@ -42,8 +41,7 @@ class IPv6Header:
     destination: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """A fragment header (RFC 8200 section 4.5); ``offset`` in bytes."""
 
     identification: int
@@ -51,8 +49,7 @@ class Fragment:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """Where a walk over extension headers ended.
 
     ``transport`` is the protocol found at the absolute offset ``position``; ``headers`` are the

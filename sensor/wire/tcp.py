@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sensor.errors import DecodeError
 from sensor.wire import checksum
@@ -26,8 +26,7 @@ _LETTERS = "FSRPAUEC"  # lowest bit first
 _FORMAT = struct.Struct("!HHIIBBHHH")
 
 
-@dataclass(frozen=True, slots=True)
-class TCPHeader:
+class TCPHeader(NamedTuple):
     """Header fields; ``data_offset`` in bytes, ``flags`` the 8 bits from FIN to CWR."""
 
     source_port: int

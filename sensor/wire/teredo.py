@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sensor.errors import DecodeError
 from sensor.wire import ipv6
@@ -43,8 +43,7 @@ _TRAILER_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Authentication:
+class Authentication(NamedTuple):
     """An authentication header (RFC 4380 section 5.1.1); ``nonce`` is 8 bytes."""
 
     offset: int
@@ -54,8 +53,7 @@ class Authentication:
     confirmation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """An origin indication (RFC 4380 section 5.1.1), in clear."""
 
     offset: int
@@ -63,8 +61,7 @@ class Origin:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Trailer:
+class Trailer(NamedTuple):
     """A trailer (RFC 6081 section 4.1)."""
 
     offset: int
@@ -91,8 +88,7 @@ class Trailer:
         return int.from_bytes(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """A decoded payload; offsets count from its first byte.
 
     ``order_ok`` is False if the indicators are not at most one authentication header followed by

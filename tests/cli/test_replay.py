@@ -143,6 +143,23 @@ def test_without_a_terminal_or_by_wish_nothing_is_coloured() -> None:
     assert "\x1b" not in on_terminal("replay", DEMO, NO_COLOR="1")
 
 
+def test_rich_gives_the_same_words_where_there_is_no_terminal() -> None:
+    assert run_sensor("replay", DEMO, COLUMNS="100") == run_sensor("replay", DEMO)
+
+
+def test_without_settings_or_a_terminal_nothing_is_loaded_for_them() -> None:
+    probe = (
+        f"import sys; from sensor.cli.main import main; sys.argv = ['sensor', 'replay', {DEMO!r}]\n"
+        "try: main()\n"
+        "except SystemExit:"
+        " print(sorted({'rich.console', 'sensor.config.schema'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], env=ENVIRONMENT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_on_a_terminal_the_same_words_are_coloured() -> None:
     shown = on_terminal("replay", DEMO)
     assert "\x1b[1;31m" in shown

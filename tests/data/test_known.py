@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import datetime
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sensor.data import known, resource
 from sensor.errors import SensorError
@@ -77,21 +76,21 @@ def test_services_have_the_names_people_use(
     assert known.service_group(transport, port) == group
 
 
-@pytest.mark.parametrize("file", ["servers.yaml", "services.yaml"])
+@pytest.mark.parametrize("file", ["servers.json", "services.json"])
 def test_files_are_dated(file: str) -> None:
-    dated = yaml.safe_load(resource(file).read_text())["dated"]
-    assert dated >= datetime.date(2026, 11, 21)
+    dated = json.loads(resource(file).read_text())["dated"]
+    assert dated >= "2026-11-21"
 
 
 def test_ports_stand_in_order() -> None:
-    entries = yaml.safe_load(resource("services.yaml").read_text())["services"]
+    entries = json.loads(resource("services.json").read_text())["services"]
     ports = [entry["port"] for entry in entries]
     assert ports == sorted(ports)
     assert len(ports) >= 150
 
 
 def test_addresses_say_who_and_when() -> None:
-    document = yaml.safe_load(resource("servers.yaml").read_text())
+    document = json.loads(resource("servers.json").read_text())
     for entry in document["addresses"] + document["names"]:
         assert entry["operator"]
         assert str(entry["seen"])[:2] == "20"
@@ -143,10 +142,10 @@ def test_a_wrong_entry_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    file = tmp_path / "data.yaml"
-    document = {"dated": datetime.date(2026, 1, 1)}
+    file = tmp_path / "data.json"
+    document = {"dated": "2026-01-01"}
     document |= dict.fromkeys(("addresses", "names", "services"), entries)  # type: ignore[arg-type]
-    file.write_text(yaml.safe_dump(document))
+    file.write_text(json.dumps(document))
     monkeypatch.setattr(known, "resource", lambda name: file)
     with pytest.raises(SensorError, match=problem):
         ask()
@@ -155,19 +154,20 @@ def test_a_wrong_entry_is_named(
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "'dated' is not a date"),
-        (b"- 1", "'dated' is not a date"),
-        (b"addresses: []", "'dated' is not a date"),
-        (b"dated: 2026-11-21 10:00:00", "'dated' is not a date"),
-        (b"dated: 2026-11-21", "'addresses' is not a list"),
-        (b"[", "servers.yaml"),
-        (b"\xff\xfe\xfd", "servers.yaml"),
+        (b"", "servers.json"),
+        (b"null", "'dated' is not a date"),
+        (b"[1]", "'dated' is not a date"),
+        (b'{"addresses": []}', "'dated' is not a date"),
+        (b'{"dated": "2026-11-21 10:00:00"}', "'dated' is not a date"),
+        (b'{"dated": "2026-11-21"}', "'addresses' is not a list"),
+        (b"[", "servers.json"),
+        (b"\xff\xfe\xfd", "servers.json"),
     ],
 )
 def test_a_damaged_file_is_named(
     content: bytes, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "data.yaml"
+    file = tmp_path / "data.json"
     file.write_bytes(content)
     monkeypatch.setattr(known, "resource", lambda name: file)
     with pytest.raises(SensorError, match=problem):
@@ -176,5 +176,5 @@ def test_a_damaged_file_is_named(
 
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "resource", lambda name: tmp_path / "none")
-    with pytest.raises(SensorError, match=r"servers\.yaml: .*No such file"):
+    with pytest.raises(SensorError, match=r"servers\.json: .*No such file"):
         known.known_servers()

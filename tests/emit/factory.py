@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from sensor.schema.fields import Context
@@ -91,8 +90,7 @@ TUNNEL = TunnelRecord(
     scope=SCOPE,
 )
 
-SIXTOFOUR = replace(
-    TUNNEL,
+SIXTOFOUR = TUNNEL._replace(
     id="a1b2c3",
     kind=Kind.SIXTOFOUR,
     kinds=1 << Kind.SIXTOFOUR | 1 << Kind.ISATAP,
@@ -162,8 +160,7 @@ FLOW = FlowRecord(
     scope=SCOPE,
 )
 
-PING = replace(
-    FLOW,
+PING = FLOW._replace(
     source=Endpoint(ADDRESS, 0x1234),
     destination=Endpoint(REMOTE.ip, 0x1234),
     transport=58,
@@ -205,4 +202,4 @@ CHANGES = {
 def changed(name: str, **fields: Any) -> Change:
     """One of the changes with other values in its record."""
     change = CHANGES[name]
-    return replace(change, record=replace(change.record, **fields))
+    return change._replace(record=change.record._replace(**fields))

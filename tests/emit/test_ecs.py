@@ -8,7 +8,6 @@ and read the difference before committing it.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +89,7 @@ def test_what_is_hidden_by_the_nat_is_absent() -> None:
 
 
 def test_a_teredo_client_of_which_little_was_seen_says_no_more() -> None:
-    little = replace(
-        factory.TEREDO,
+    little = factory.TEREDO._replace(
         server=None,
         secondary_server=None,
         mapped=None,

@@ -37,10 +37,10 @@ def test_every_document_has_its_own() -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda change: replace(change, action="other"),
-        lambda change: replace(change, time=change.time + 1),
-        lambda change: replace(change, digest=change.digest ^ 1),
-        lambda change: replace(change, ordinal=change.ordinal + 1),
+        lambda change: change._replace(action="other"),
+        lambda change: change._replace(time=change.time + 1),
+        lambda change: change._replace(digest=change.digest ^ 1),
+        lambda change: change._replace(ordinal=change.ordinal + 1),
     ],
     ids=["action", "time", "digest", "ordinal"],
 )
@@ -73,9 +73,9 @@ def test_each_part_of_a_subject_counts(name: str, field: str, value: object) -> 
 
 
 def test_the_observer_counts_and_parts_cannot_run_into_one_another() -> None:
-    change = replace(CHANGES["tunnel"], action="b")
+    change = CHANGES["tunnel"]._replace(action="b")
     assert event_id(change, "s1") != event_id(change, "s2")
-    assert event_id(change, "ab") != event_id(replace(change, action="bb"), "a")
+    assert event_id(change, "ab") != event_id(change._replace(action="bb"), "a")
 
 
 def test_what_processing_time_decides_does_not_count() -> None:

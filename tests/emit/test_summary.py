@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from sensor.emit.summary import Summary
@@ -18,32 +16,32 @@ def summary_of(*records: TunnelRecord | ExposureRecord | FlowRecord | SensorReco
 
 
 def test_the_newest_record_of_a_subject_counts() -> None:
-    grown = replace(TUNNEL, packets=99)
-    closed = replace(EXPOSURE, closed_reason="tunnel-closed")
+    grown = TUNNEL._replace(packets=99)
+    closed = EXPOSURE._replace(closed_reason="tunnel-closed")
     summary = summary_of(TUNNEL, EXPOSURE, grown, closed)
     assert summary.tunnels == [grown]
     assert summary.exposures == [closed]
 
 
 def test_tunnels_come_by_their_first_packet() -> None:
-    later = replace(TUNNEL, id="000000", first_seen=TUNNEL.first_seen + 1)
-    twin = replace(TUNNEL, id="ffffff")
+    later = TUNNEL._replace(id="000000", first_seen=TUNNEL.first_seen + 1)
+    twin = TUNNEL._replace(id="ffffff")
     assert summary_of(later, twin, TUNNEL).tunnels == [TUNNEL, twin, later]
 
 
 def test_another_view_of_a_tunnel_is_left_out() -> None:
-    other = replace(TUNNEL, id="bbbbbb")
-    summary = summary_of(other, TUNNEL, replace(other, state="closed", closed_reason="joined"))
+    other = TUNNEL._replace(id="bbbbbb")
+    summary = summary_of(other, TUNNEL, other._replace(state="closed", closed_reason="joined"))
     assert summary.tunnels == [TUNNEL]
 
 
 def test_an_idle_tunnel_is_kept() -> None:
-    assert len(summary_of(replace(TUNNEL, state="closed", closed_reason="idle")).tunnels) == 1
+    assert len(summary_of(TUNNEL._replace(state="closed", closed_reason="idle")).tunnels) == 1
 
 
 def test_the_strongest_exposure_comes_first() -> None:
     states = list(ExposureState)
-    records = [replace(EXPOSURE, id=state.text, state=state) for state in states]
+    records = [EXPOSURE._replace(id=state.text, state=state) for state in states]
     summary = summary_of(*records)
     assert [found.state for found in summary.exposures] == sorted(states, reverse=True)
     assert [found.state for found in summary.answered] == [ExposureState.ANSWERED]
@@ -51,8 +49,8 @@ def test_the_strongest_exposure_comes_first() -> None:
 
 @pytest.mark.parametrize("state", ExposureState)
 def test_worst_is_the_place_of_a_severity(state: ExposureState) -> None:
-    low = replace(EXPOSURE, id="low", state=ExposureState.REFUSED)
-    worst = summary_of(low, replace(EXPOSURE, state=state)).worst()
+    low = EXPOSURE._replace(id="low", state=ExposureState.REFUSED)
+    worst = summary_of(low, EXPOSURE._replace(state=state)).worst()
     assert SEVERITIES[worst] == state.severity
 
 

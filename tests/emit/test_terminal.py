@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +53,11 @@ def report(
 
 
 def tunnel(**fields: Any) -> TunnelRecord:
-    return replace(TUNNEL, **fields)
+    return TUNNEL._replace(**fields)
 
 
 def exposure(**fields: Any) -> ExposureRecord:
-    return replace(EXPOSURE, **fields)
+    return EXPOSURE._replace(**fields)
 
 
 def line_with(text: str, lines: list[str]) -> str:
@@ -90,7 +89,7 @@ def test_without_totals_there_is_no_report() -> None:
 
 def test_candidates_beyond_the_budget_are_told_together() -> None:
     summary = Summary()
-    summary.add(Change("any", 0, 0, 0, replace(LEDGER, unpromoted=2_000)))
+    summary.add(Change("any", 0, 0, 0, LEDGER._replace(unpromoted=2_000)))
     lines = ["".join(words for words, _ in line) for line in render(summary, ["a"], {}, 100)]
     assert line_with("candidates", lines) == (
         "  2000 tunnel candidates beyond the budget of unanswered ones, not listed below"
@@ -138,7 +137,7 @@ def test_every_limit_that_the_table_counts_is_a_setting_or_says_what_was_lost() 
 )
 def test_the_vantage_is_a_sentence(scope: Scope, sentence: str) -> None:
     summary = Summary()
-    for record in (TUNNEL, replace(LEDGER, scope=scope)):
+    for record in (TUNNEL, LEDGER._replace(scope=scope)):
         summary.add(Change("any", 0, 0, 0, record))
     lines = ["".join(words for words, _ in line) for line in render(summary, ["a"], {}, 100)]
     assert sentence in lines
@@ -257,12 +256,12 @@ def test_a_teredo_tunnel_is_told_with_what_its_qualification_says() -> None:
 
 
 def test_an_unseen_setup_is_not_claimed() -> None:
-    unseen = replace(
-        TEREDO, qualified_at=None, qualified_reasons=(), nat_type=NatType.UNKNOWN, nat_reasons=()
+    unseen = TEREDO._replace(
+        qualified_at=None, qualified_reasons=(), nat_type=NatType.UNKNOWN, nat_reasons=()
     )
     line = line_with("setup", report(tunnel(teredo=unseen)))
     assert line.startswith("   setup not seen, certain: grammar, mapping equals outer; NAT type")
-    failed = replace(unseen, qualified_reasons=("nonce-mismatch",))
+    failed = unseen._replace(qualified_reasons=("nonce-mismatch",))
     line = line_with("qualified", report(tunnel(teredo=failed)))
     assert line.startswith("   not qualified, certain: nonce mismatch; NAT type unknown (no cone")
 
@@ -285,7 +284,7 @@ def test_a_hidden_inside_end_leaves_its_public_one() -> None:
 
 def test_further_relays_and_the_outer_tunnel_are_mentioned() -> None:
     relays = (Endpoint(packed("192.0.2.10"), 3545), Endpoint(packed("192.0.2.11"), 3545))
-    lines = report(tunnel(parent="abcdef012345", teredo=replace(TEREDO, relays=relays)))
+    lines = report(tunnel(parent="abcdef012345", teredo=TEREDO._replace(relays=relays)))
     assert "192.0.2.10:3545 +1" in line_with("3f9c21", lines)
     assert "   inside tunnel abcdef" in lines
 
@@ -302,9 +301,8 @@ def test_more_tunnels_than_people_read_are_counted() -> None:
 LONG = Endpoint(packed("203.0.113.200"), 65535)
 WIDEST = (
     tunnel(
-        inside=replace(HIDDEN, ip=packed("192.168.200.200"), port=65535),
-        teredo=replace(
-            TEREDO,
+        inside=HIDDEN._replace(ip=packed("192.168.200.200"), port=65535),
+        teredo=TEREDO._replace(
             server=packed("198.151.100.200"),
             mapped=LONG,
             relays=(Endpoint(packed("192.100.200.210"), 65535), MAPPED),
@@ -336,7 +334,7 @@ def test_breaking_lines_loses_no_word() -> None:
 
 
 def test_the_next_command_names_no_stream() -> None:
-    streamed = exposure(evidence=tuple(replace(proof, capture="-") for proof in EXPOSURE.evidence))
+    streamed = exposure(evidence=tuple(proof._replace(capture="-") for proof in EXPOSURE.evidence))
     assert not [line for line in report(TUNNEL, streamed, captures=("-",)) if "Next" in line]
     assert not [line for line in report(TUNNEL, captures=("-",)) if "Next" in line]
 
@@ -386,7 +384,7 @@ def test_a_service_in_use_says_until_when() -> None:
 
 
 def test_a_long_observation_is_told_in_hours() -> None:
-    ledger = replace(LEDGER, last_time=(LEDGER.first_time or 0) + 128_000_000_000_000)
+    ledger = LEDGER._replace(last_time=(LEDGER.first_time or 0) + 128_000_000_000_000)
     summary = Summary()
     summary.add(Change("any", 0, 0, 0, ledger))
     first = next("".join(words for words, _ in line) for line in render(summary, ["a"], {}, 200))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def replayed(path: Path) -> tuple[list[Change], list[CaptureError]]:
     changes = []
     for change in replay.changes():
         if isinstance(change.record, SensorRecord):
-            change = replace(change, record=replace(change.record, seconds=0.0))
+            change = change._replace(record=change.record._replace(seconds=0.0))
         changes.append(change)
     return changes, replay.damages
 

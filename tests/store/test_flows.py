@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from sensor.schema.records import Change, FlowRecord
@@ -40,10 +38,10 @@ def test_words_come_back_as_words(word: ConnectionState | Kind | Transport) -> N
 
 
 def test_what_was_observable_comes_back() -> None:
-    scope = replace(factory.SCOPE, vantage=Vantage.BOTH, midstream=True, loss_percent=2.5)
+    scope = factory.SCOPE._replace(vantage=Vantage.BOTH, midstream=True, loss_percent=2.5)
     assert restored(changed("flow", scope=scope)).record.scope == scope
 
 
 @pytest.mark.parametrize("digest", [0, 1 << 63, (1 << 64) - 1])
 def test_digests_use_all_64_bits(digest: int) -> None:
-    assert restored(replace(CHANGES["flow"], digest=digest)).digest == digest
+    assert restored(CHANGES["flow"]._replace(digest=digest)).digest == digest

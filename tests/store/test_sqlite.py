@@ -121,14 +121,14 @@ def test_conversations_keep_no_document_and_their_own_context(path: Path) -> Non
     with Store(path, document) as store:
         keep(store, CHANGES["flow"])
         keep(store, ping, live)
-        keep(store, replace(ping, ordinal=1), replace(live, created=START + 1))
+        keep(store, ping._replace(ordinal=1), replace(live, created=START + 1))
         found = list(store.flows())
         assert store.counts() == NONE | {"flow": 3}
         assert len(list(store.documents(FLOW))) == 3
     assert found == [
         (CHANGES["flow"], CONTEXT),
         (ping, live),
-        (replace(ping, ordinal=1), replace(live, created=START + 1)),
+        (ping._replace(ordinal=1), replace(live, created=START + 1)),
     ]
     assert len(rows(path, "SELECT * FROM context")) == 2
 
@@ -139,7 +139,7 @@ def test_the_newest_state_wins_whatever_the_order(path: Path) -> None:
         START + 60 * SECOND,
         9,
         0,
-        replace(TUNNEL, state="closed", last_seen=START + 40 * SECOND),
+        TUNNEL._replace(state="closed", last_seen=START + 40 * SECOND),
     )
     with Store(path, document) as store:
         keep(store, late)
@@ -149,8 +149,8 @@ def test_the_newest_state_wins_whatever_the_order(path: Path) -> None:
 
 
 def test_of_two_states_after_the_same_packet_the_later_wins(path: Path) -> None:
-    closed = replace(CHANGES["tunnel"], action="tunnel-closed", time=START + 99 * SECOND)
-    closed = replace(closed, record=replace(TUNNEL, state="closed"))
+    closed = CHANGES["tunnel"]._replace(action="tunnel-closed", time=START + 99 * SECOND)
+    closed = closed._replace(record=TUNNEL._replace(state="closed"))
     with Store(path, document) as store:
         for change in (CHANGES["tunnel"], closed, CHANGES["tunnel"]):
             keep(store, change)
@@ -205,7 +205,7 @@ def test_full_batches_are_committed_unasked(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sqlite, "BATCH", 3)
     with Store(path, document) as store:
         for ordinal in range(4):
-            keep(store, replace(CHANGES["flow"], ordinal=ordinal))
+            keep(store, CHANGES["flow"]._replace(ordinal=ordinal))
         assert rows(path, "SELECT count(*) FROM flow") == [(3,)]
 
 
@@ -322,7 +322,7 @@ def test_many_that_open_a_new_store_at_once_all_get_it(path: Path) -> None:
     def open_and_add(ordinal: int) -> None:
         barrier.wait()
         with Store(path, document) as store:
-            keep(store, replace(CHANGES["flow"], ordinal=ordinal))
+            keep(store, CHANGES["flow"]._replace(ordinal=ordinal))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(open_and_add, range(8)))
@@ -354,7 +354,7 @@ def small_disk() -> Iterator[None]:
 def overfill(path: Path) -> None:
     with Store(path, document) as store:
         for ordinal in range(sqlite.BATCH):
-            keep(store, replace(CHANGES["flow"], ordinal=ordinal))
+            keep(store, CHANGES["flow"]._replace(ordinal=ordinal))
 
 
 @pytest.mark.usefixtures("small_disk")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from sensor.decode.scalar import Frame, decode_frame
@@ -393,7 +392,7 @@ class Sensor:
         **limits: int,
     ) -> None:
         base = settings or TrackSettings()
-        self.settings = replace(base, limits=replace(base.limits, **limits))
+        self.settings = base._replace(limits=base.limits._replace(**limits))
         self.table = Table(self.settings, vantages)
         self.tracker = Tracker(self.settings, self.table, ("in.pcap", "out.pcap"))
         self.changes: list[Change] = []
@@ -476,7 +475,7 @@ class Shown:
     """A table that is shown rows, each a frame of its own, 1 ms apart."""
 
     def __init__(self, **limits: int) -> None:
-        self.table = Table(TrackSettings(limits=replace(TrackLimits(), **limits)))
+        self.table = Table(TrackSettings(limits=TrackLimits()._replace(**limits)))
         self.frame = 0
         self.now = START
 

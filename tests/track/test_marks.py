@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 
@@ -39,7 +38,7 @@ class Marked:
 
     def __init__(self, **limits: int) -> None:
         self.hits: Counter[str] = Counter()
-        self.marks = Marks(replace(TrackLimits(), **limits), self.hits)
+        self.marks = Marks(TrackLimits()._replace(**limits), self.hits)
         self.frame = 0
 
     def __call__(self, made: Observation, at: float = 0.0) -> Observation:

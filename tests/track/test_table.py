@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -219,7 +218,7 @@ def test_many_random_rows(name: str, seed: int) -> None:
 @pytest.mark.parametrize("tunnels", [1, 2, 3, STACK_LIMIT, 100])
 def test_the_deepest_frames(tunnels: int, seed: int) -> None:
     """A frame may make and end as many tunnels as it has layers."""
-    limits = replace(TINY, tunnels=tunnels, promotions_per_minute=10_000)
+    limits = TINY._replace(tunnels=tunnels, promotions_per_minute=10_000)
     both = Both(TrackSettings(limits=limits), label=f"deep, seed {seed}, {tunnels} tunnels")
     story = drive(both, batches(deep(seed, 60)))
     assert raised(story) >= {EventType.TUNNEL, EventType.END}
@@ -511,7 +510,7 @@ def test_full_pools(uncompiled: ModuleType, seed: int) -> None:
     settings = SETTINGS["some"]
     changes_of(Both(settings, module=uncompiled), settings, list(World(seed).frames(200)))
     for tunnels in (1, STACK_LIMIT):
-        limits = replace(TINY, tunnels=tunnels, promotions_per_minute=10_000)
+        limits = TINY._replace(tunnels=tunnels, promotions_per_minute=10_000)
         drive(Both(TrackSettings(limits=limits), module=uncompiled), batches(deep(seed, 20)))
     assert hits == LIMIT_NAMES
     assert found == RAISED
