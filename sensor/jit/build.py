@@ -8,6 +8,7 @@ entries and all that they call become one LLVM module, so that what they share i
 from __future__ import annotations
 
 import itertools
+import operator
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -19,7 +20,7 @@ from llvmlite.ir import Constant, Function, FunctionType, IntType, IRBuilder, Mo
 from numba.core import compiler, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
-from numba.extending import intrinsic
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 import sensor.jit
 from sensor.jit.code import described
@@ -96,12 +97,27 @@ def _prefetch(_: Any, array: Any, index: Any, word: Any) -> Any:
     return types.none(array, types.int64, types.int64), generate
 
 
+_Pointer: Any = types.CPointer  # type: ignore[attr-defined]
+
+
+class _Rows(_Pointer):  # type: ignore[misc]
+    """A pointer to rows: one of them is got by reference, as from an array."""
+
+
+register_model(_Rows)(models.PointerModel)
+
+
+@lower_builtin(operator.getitem, _Rows, types.Integer)  # type: ignore[untyped-decorator]
+def _row_of(_: Any, builder: Any, __: Any, args: Any) -> Any:
+    return builder.gep(args[0], [args[1]])
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def _pointer_to(_: Any, array: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return context.make_array(signature.args[0])(context, builder, value=args[0]).data
 
-    pointer: Any = types.CPointer  # type: ignore[attr-defined]
+    pointer = _Rows if isinstance(array.dtype, types.Record) else _Pointer
     return pointer(array.dtype)(array), generate
 
 

@@ -9,6 +9,9 @@ The hash is NH over words (each half added to a secret, halves multiplied, produ
 4418 section 5), then multiplied by a secret odd number of which the top bits count: whoever does
 not know the secrets finds two keys of one bucket with a chance of two in the number of buckets.
 Results never depend on the secrets.
+
+A key to be found or added stands anywhere in the memory with its hash in the word before it, so
+that whoever needs it twice hashes it once. Where no place is named it is the key at hand.
 """
 
 from __future__ import annotations
@@ -25,13 +28,13 @@ signed: Any = np.int64  # a word of 64 bits, whatever number it came from
 
 KEY_WORDS = 16  # of the longest key
 
-# The head of the memory: secrets, the key at hand and its hash.
+# The head of the memory: secrets, the hash of the key at hand and that key. Places in it are
+# NumPy's integers: of Python's, Numba compiles each function anew for every number.
 _SECRETS = 0  # four for each word of a key: two for each of two independent hashes
 _ODD = _SECRETS + 4 * KEY_WORDS
 SECRETS = 4 * KEY_WORDS + 1
-KEY = _ODD + 1
-_HASH = KEY + KEY_WORDS
-HEAD = _HASH + 1
+KEY: Any = np.int64(_ODD + 2)
+HEAD = int(KEY) + KEY_WORDS
 
 # The head of each map.
 _CAPACITY, _WIDTH, _STRIDE, _SHIFT, _MASK = 0, 1, 2, 3, 4
@@ -40,6 +43,10 @@ _PLACES, _BUCKETS, _LEAST_SHIFT = 10, 11, 12
 MAP_HEAD = 13
 # Buckets of an empty map: few, so that a small map stays in the processor's cache.
 _FIRST_BITS = 10
+
+# A bucket holds a place + 1 in its lower half, 0 if it is empty, and above it the upper half of the
+# hash: enough to pass by the places of other keys, which may lie far apart, without a look at them.
+_PLACE, _TAG = np.int64(0xFFFFFFFF), np.int64(-1 << 32)
 
 # The words of each place, side by side so that one line of the cache holds most of them: the
 # places before and after it (+ 1; 0: none), the hash of its key, the key, the caller's data. A
@@ -143,7 +150,7 @@ def chain(memory: Memory, ends: int, head: int, field: int, most: int) -> list[i
 
 
 @compiled
-def _hash(m: Memory, words: int, first: int) -> np.uint64:
+def _nh(m: Memory, words: int, first: int) -> np.uint64:
     """NH of the first ``words`` words of the key at hand, with the secrets from ``first`` on."""
     total = np.uint64(words)
     for i in range(words):
@@ -155,21 +162,37 @@ def _hash(m: Memory, words: int, first: int) -> np.uint64:
 
 
 @compiled
-def fold_key(m: Memory, words: int) -> None:
-    """Replace the key at hand by two words that tell it apart from any other met.
-
-    Two keys fold to the same with a chance of 2**-64, whatever is known but the secrets.
-    """
-    first = _hash(m, words, _SECRETS)
-    second = _hash(m, words, _SECRETS + 2 * KEY_WORDS)
-    m[KEY] = signed(first)
-    m[KEY + 1] = signed(second)
+def hash_key(m: Memory, head: int) -> None:
+    """Hash the key at hand for a map."""
+    m[KEY - 1] = signed(_nh(m, m[head + _WIDTH], _SECRETS) * np.uint64(m[_ODD]))
 
 
 @compiled
-def _bucket(m: Memory, head: int, hashed: int) -> int:
-    mixed = np.uint64(hashed) * np.uint64(m[_ODD])
-    return signed(mixed >> np.uint64(m[head + _SHIFT]))
+def fold_key(m: Memory, words: int, key: int) -> None:
+    """Make of the key at hand two words at ``key`` that tell it apart from any other met.
+
+    Two keys fold to the same with a chance of 2**-64, whatever is known but the secrets. The first
+    of the two serves as their hash.
+    """
+    first = _nh(m, words, _SECRETS)
+    second = _nh(m, words, _SECRETS + 2 * KEY_WORDS)
+    m[key - 1] = signed(first * np.uint64(m[_ODD]))
+    m[key] = signed(first)
+    m[key + 1] = signed(second)
+
+
+@compiled
+def keep_key(m: Memory, head: int, key: int) -> None:
+    """Hash the key at hand for a map and copy both to ``key``."""
+    hash_key(m, head)
+    for i in range(-1, m[head + _WIDTH]):
+        m[key + i] = m[KEY + i]
+
+
+@compiled
+def _home(m: Memory, head: int, hashed: int) -> int:
+    """The bucket where a hash belongs; the upper half of it is enough."""
+    return signed(np.uint64(hashed) >> np.uint64(m[head + _SHIFT]))
 
 
 @compiled
@@ -185,19 +208,19 @@ def data(m: Memory, head: int, place: int) -> int:
 
 
 @compiled
-def _same_key(m: Memory, key: int, width: int) -> bool:
-    different = 0
-    for i in range(width):
-        different |= m[key + i] ^ m[KEY + i]
-    return different == 0
+def _same_key(m: Memory, a: int, b: int, width: int) -> bool:
+    i = 0
+    while i < width and m[a + i] == m[b + i]:
+        i += 1
+    return i == width
 
 
 @compiled
-def _write_key(m: Memory, head: int, place: int, hashed: int) -> None:
+def _write_key(m: Memory, head: int, place: int, key: int) -> None:
     at = _at(m, head, place)
-    m[at + _OWN_HASH] = hashed
+    m[at + _OWN_HASH] = m[key - 1]
     for i in range(m[head + _WIDTH]):
-        m[at + _KEY + i] = m[KEY + i]
+        m[at + _KEY + i] = m[key + i]
 
 
 # Finding, adding, ending
@@ -206,33 +229,47 @@ def _write_key(m: Memory, head: int, place: int, hashed: int) -> None:
 @compiled
 def find(m: Memory, head: int) -> int:
     """The place of the key at hand, or -1; ``add`` may then follow without a second search."""
-    width, places, stride = m[head + _WIDTH], m[head + _PLACES], m[head + _STRIDE]
-    hashed = signed(_hash(m, width, _SECRETS))
-    m[_HASH] = hashed
+    hash_key(m, head)
+    return seek(m, head, KEY)
+
+
+@compiled
+def seek(m: Memory, head: int, key: int) -> int:
+    """The place of a hashed key, or -1; ``put`` may then follow."""
+    hashed, width = m[key - 1], m[head + _WIDTH]
     buckets, mask = m[head + _BUCKETS], m[head + _MASK]
-    bucket = _bucket(m, head, hashed)
+    bucket = _home(m, head, hashed)
     while True:
-        place = m[buckets + bucket] - 1
-        if place < 0:
+        word = m[buckets + bucket]
+        if word == 0:
             return -1
-        at = places + place * stride
-        if m[at + _OWN_HASH] == hashed and _same_key(m, at + _KEY, width):
-            return place
+        if (word ^ hashed) & _TAG == 0:
+            place = (word & _PLACE) - 1
+            if _same_key(m, _at(m, head, place) + _KEY, key, width):
+                return place
         bucket = (bucket + 1) & mask
 
 
 @compiled
 def add(m: Memory, head: int) -> int:
     """A place for the key at hand, which ``find`` has just missed; -1 if there is none."""
+    return put(m, head, KEY)
+
+
+@compiled
+def put(m: Memory, head: int, key: int) -> int:
+    """A place for a hashed key, which ``seek`` has just missed; -1 if there is none."""
     place = m[head + _FREE] - 1
     if place >= 0:
-        m[head + _FREE] = m[_at(m, head, place) + _PREVIOUS]
+        free = m[_at(m, head, place) + _PREVIOUS]
+        m[head + _FREE] = free
+        prefetch(m, _at(m, head, free - 1), 0)  # the next one to be given out
     else:
         place = m[head + _USED]
         if place >= m[head + _CAPACITY]:
             return -1
         m[head + _USED] = place + 1
-    _write_key(m, head, place, m[_HASH])
+    _write_key(m, head, place, key)
     _into_bucket(m, head, place)
     _append(m, head + _OLDEST, m[head + _PLACES], m[head + _STRIDE], place)
     m[head + _COUNT] += 1
@@ -258,28 +295,28 @@ def _grow(m: Memory, head: int) -> None:
 @compiled
 def _into_bucket(m: Memory, head: int, place: int) -> None:
     buckets, mask = m[head + _BUCKETS], m[head + _MASK]
-    bucket = _bucket(m, head, m[_at(m, head, place) + _OWN_HASH])
+    hashed = m[_at(m, head, place) + _OWN_HASH]
+    bucket = _home(m, head, hashed)
     while m[buckets + bucket]:
         bucket = (bucket + 1) & mask
-    m[buckets + bucket] = place + 1
+    m[buckets + bucket] = hashed & _TAG | place + 1
 
 
 @compiled
 def _out_of_bucket(m: Memory, head: int, place: int) -> None:
     """Empty a place's bucket and move up whoever was pushed past it."""
     buckets, mask = m[head + _BUCKETS], m[head + _MASK]
-    hole = _bucket(m, head, m[_at(m, head, place) + _OWN_HASH])
-    while m[buckets + hole] != place + 1:
+    hole = _home(m, head, m[_at(m, head, place) + _OWN_HASH])
+    while m[buckets + hole] & _PLACE != place + 1:
         hole = (hole + 1) & mask
     bucket = hole
     while True:
         bucket = (bucket + 1) & mask
-        other = m[buckets + bucket] - 1
-        if other < 0:
+        word = m[buckets + bucket]
+        if word == 0:
             break
-        home = _bucket(m, head, m[_at(m, head, other) + _OWN_HASH])
-        if (bucket - home) & mask >= (bucket - hole) & mask:
-            m[buckets + hole] = other + 1
+        if (bucket - _home(m, head, word)) & mask >= (bucket - hole) & mask:
+            m[buckets + hole] = word
             hole = bucket
     m[buckets + hole] = 0
 
@@ -308,9 +345,8 @@ def drop(m: Memory, head: int, place: int) -> None:
 @compiled
 def rename(m: Memory, head: int, place: int) -> None:
     """Give a place the key at hand, which ``find`` has just missed; it keeps its turn."""
-    hashed = m[_HASH]
     _out_of_bucket(m, head, place)
-    _write_key(m, head, place, hashed)
+    _write_key(m, head, place, KEY)
     _into_bucket(m, head, place)
 
 
@@ -326,33 +362,45 @@ def recall(m: Memory, head: int, place: int) -> None:
 
 
 @compiled
-def fetch_bucket(m: Memory, head: int) -> int:
-    """Ask for the bucket of the key at hand; returns where it is."""
-    hashed = signed(_hash(m, m[head + _WIDTH], _SECRETS))
-    bucket = m[head + _BUCKETS] + _bucket(m, head, hashed)
-    prefetch(m, bucket, 0)
-    return bucket
+def fetch_bucket(m: Memory, head: int, key: int) -> None:
+    """Ask for the bucket of a hashed key."""
+    prefetch(m, m[head + _BUCKETS] + _home(m, head, m[key - 1]), 0)
 
 
 @compiled
-def fetch_place(m: Memory, head: int, bucket: int) -> int:
-    """Ask for the place that a bucket names, -1 if none."""
-    place = m[bucket] - 1
-    if place >= 0:
-        at = _at(m, head, place)
-        prefetch(m, at, 0)
-        prefetch(m, at, _LINE)
-    return place
+def fetch_place(m: Memory, head: int, key: int) -> int:
+    """Ask for the place of a hashed key; returns it, or another one very rarely, or -1."""
+    hashed, buckets, mask = m[key - 1], m[head + _BUCKETS], m[head + _MASK]
+    bucket = _home(m, head, hashed)
+    while True:
+        word = m[buckets + bucket]
+        if word == 0:
+            return -1
+        if (word ^ hashed) & _TAG == 0:
+            place = (word & _PLACE) - 1
+            at = _at(m, head, place)
+            prefetch(m, at, 0)
+            prefetch(m, at, _LINE)
+            return place
+        bucket = (bucket + 1) & mask
 
 
 @compiled
 def fetch_oldest(m: Memory, head: int) -> None:
-    """Ask for what it takes to drop the oldest place, and for the place after it."""
-    place = m[head + _OLDEST] - 1
-    if place >= 0:
-        at = _at(m, head, place)
-        prefetch(m, m[head + _BUCKETS] + _bucket(m, head, m[at + _OWN_HASH]), 0)
+    """Ask for what it takes to drop the second oldest place, and for the place after it.
+
+    Called after each drop, so that every place is asked for two drops ahead of its own.
+    """
+    if m[head + _COUNT] > 1:
+        at = _at(m, head, after(m, head, oldest(m, head)))
+        prefetch(m, m[head + _BUCKETS] + _home(m, head, m[at + _OWN_HASH]), 0)
         prefetch(m, _at(m, head, m[at + _NEXT] - 1), 0)
+
+
+@compiled
+def spare(m: Memory, head: int) -> int:
+    """The place that will be given out next, -1 where none was freed."""
+    return m[head + _FREE] - 1
 
 
 @compiled

@@ -30,38 +30,42 @@ class Event(NamedTuple):
 
 
 class TunnelState(NamedTuple):
-    """One tunnel, or a candidate that nobody answered yet."""
+    """One tunnel, or a candidate that nobody answered yet.
 
-    client: bytes
-    far: bytes  # the other end met last
-    address: bytes  # the client's own Teredo address, where ``has_address``
+    What each packet reads or writes comes last, in as few lines of the cache as hold it.
+    """
+
     asked_server: bytes  # last solicitation before the promotion, where ``asked``
     asked_source: bytes
-    serial: int  # counts all tunnels; a place in the table is used again, a serial never
-    parent: int  # serial of the tunnel around it, -1: none
-    first: int
-    last: int
-    last_outbound: int  # where ``has_outbound``
-    packets: int
-    bytes: int
-    inbound: int
-    outbound: int
     asked_nonce: int  # its octets as a word in the machine's order
-    # Statistics for covert channels, over the packets counted above. A sketch is 64 bits, one of
-    # them set for each value by a fixed mixing: n distinct values leave 64 * (1 - 1/64)**n unset.
+    # Statistics for covert channels, over the packets counted below; more of them follow there. A
+    # sketch is 64 bits, one of them set for each value by a fixed mixing: n distinct values leave
+    # 64 * (1 - 1/64)**n unset.
     bubbles: int
     bubble_octets: int  # payload of bubbles, which should have none
     bubble_sketch: int  # distinct bubbles, by their digest
-    trailers: int
-    tail_octets: int  # behind the inner packets and their trailers
     nonces: int
     nonce_sketch: int
     nonce_nibbles_0: int  # how often each high nibble of a nonce's octets came: four saturating
     nonce_nibbles_1: int  # counters of 16 bits a word, nibble 0 in the lowest bits of word 0
     nonce_nibbles_2: int
     nonce_nibbles_3: int
-    label_sketch: int  # distinct flow labels
+    parent: int  # serial of the tunnel around it, -1: none
+    first: int
+    address: bytes  # the client's own Teredo address, where ``has_address``
+    far: bytes  # the other end met last
+    client: bytes
     minute: int  # of packet time in which ``notices`` are counted
+    serial: int  # counts all tunnels; a place in the table is used again, a serial never
+    last: int
+    last_outbound: int  # where ``has_outbound``
+    packets: int
+    bytes: int
+    inbound: int
+    outbound: int
+    trailers: int
+    tail_octets: int  # behind the inner packets and their trailers
+    label_sketch: int  # distinct flow labels
     kinds: int
     reasons: int
     anomalies: int
@@ -94,44 +98,52 @@ class TunnelState(NamedTuple):
 
 
 TUNNEL_FIELDS = (
-    (ADDRESS, "client far address asked_server asked_source"),
+    (ADDRESS, "asked_server asked_source"),
     (
         "i8",
-        "serial parent first last last_outbound packets bytes inbound outbound asked_nonce"
-        " bubbles bubble_octets bubble_sketch trailers tail_octets nonces nonce_sketch"
-        " nonce_nibbles_0 nonce_nibbles_1 nonce_nibbles_2 nonce_nibbles_3 label_sketch minute",
+        "asked_nonce bubbles bubble_octets bubble_sketch nonces nonce_sketch nonce_nibbles_0"
+        " nonce_nibbles_1 nonce_nibbles_2 nonce_nibbles_3 parent first",
+    ),
+    (ADDRESS, "address far client"),
+    (
+        "i8",
+        "minute serial last last_outbound packets bytes inbound outbound trailers tail_octets"
+        " label_sketch",
     ),
     ("i4", "kinds reasons anomalies peers attempts notices joined"),
     ("u2", "client_port far_port vlan"),
     (
         "u1",
-        "kind kind_sure transport version confidence vantages inside_known local promoted refused"
-        " midstream has_address has_outbound asked asked_auth",
+        "kind kind_sure transport version confidence vantages inside_known local promoted"
+        " refused midstream has_address has_outbound asked asked_auth",
     ),
 )
 
 
 class ConversationState(NamedTuple):
-    """One inner conversation: who opened it, what was said, how it ended."""
+    """One inner conversation: who opened it, what was said, how it ended.
 
-    originator: bytes
+    What each packet reads or writes comes last, as in ``TunnelState``.
+    """
+
     responder: bytes
     outer_source: bytes  # of the first packet seen
     outer_destination: bytes
-    history: bytes  # HISTORY letters, zero behind the last
     serial: int
     exposure_serial: int  # with ``exposure``: that place may hold another by now
     first: int
-    last: int
-    sent_packets: int
-    sent_bytes: int
-    received_packets: int
-    received_bytes: int
     frame: int  # of the first packet seen
     syn_0: int  # sequence number << 32 | octets behind the header, of the first SYN
     syn_1: int
     syn_2: int
     syn_3: int
+    originator: bytes
+    history: bytes  # HISTORY letters, zero behind the last
+    last: int
+    sent_packets: int
+    sent_bytes: int
+    received_packets: int
+    received_bytes: int
     tunnel: int
     exposure: int  # -1: none met
     source: int  # capture of the first packet seen
@@ -159,12 +171,10 @@ class ConversationState(NamedTuple):
 
 
 CONVERSATION_FIELDS = (
-    (ADDRESS, "originator responder outer_source outer_destination history"),
-    (
-        "i8",
-        "serial exposure_serial first last sent_packets sent_bytes received_packets received_bytes"
-        " frame syn_0 syn_1 syn_2 syn_3",
-    ),
+    (ADDRESS, "responder outer_source outer_destination"),
+    ("i8", "serial exposure_serial first frame syn_0 syn_1 syn_2 syn_3"),
+    (ADDRESS, "originator history"),
+    ("i8", "last sent_packets sent_bytes received_packets received_bytes"),
     ("i4", "tunnel exposure source"),
     ("u2", "originator_port responder_port outer_source_port outer_destination_port"),
     (
@@ -306,3 +316,8 @@ CONVERSATION = words(CONVERSATION_FIELDS)
 EXPOSURE = words(EXPOSURE_FIELDS)
 HOST = words(HOST_FIELDS)
 EVENT = words(EVENT_FIELDS)
+
+# A word in each line of the cache with what every packet of a tunnel or conversation needs; rows of
+# the second may begin in the middle of a line.
+HOT_OF_TUNNEL = (16, 24, 32)
+HOT_OF_CONVERSATION = (14, 20, 27)

@@ -11,6 +11,7 @@ IPv4 address the lower half of the first word.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections import Counter
@@ -58,16 +59,21 @@ from sensor.track.index import (
     find,
     fold_key,
     following,
+    hash_key,
     hide,
     in_order,
+    keep_key,
     key_of,
     lay_map,
     oldest,
+    put,
     recall,
     release,
     rename,
+    seek,
     signed,
     sow,
+    spare,
     touch,
     unlink,
     words_of,
@@ -159,8 +165,6 @@ _INNER_SOURCE, _INNER_DESTINATION = (
 _DIGEST = OBSERVATION.fields["inner_digest"][1] // 8  # type: ignore[index]
 _NONCE = OBSERVATION.fields["nonce"][1] // 8  # type: ignore[index]
 _ROW_WORDS = OBSERVATION.itemsize // 8
-_TUNNEL_LINES = layout.TUNNEL.itemsize // 8
-_CONVERSATION_LINES = layout.CONVERSATION.itemsize // 8
 
 # The memory: the head of index.py, the heads of the maps, then the words below. Places in it are
 # NumPy's integers: of Python's, Numba compiles each function anew for every number.
@@ -169,7 +173,7 @@ _heads: Iterator[Any] = map(np.int64, range(HEAD, HEAD + 10 * MAP_HEAD, MAP_HEAD
 _CLIENTS, _CONVERSATIONS, _EXPOSURES, _FLOWS, _COPIES = (next(_heads) for _ in range(5))
 _VIEWS, _PEERS, _REMOTES, _TESTS, _HOSTS = _heads
 
-_words: Iterator[Any] = map(np.int64, range(HEAD + 10 * MAP_HEAD, HEAD + 20 * MAP_HEAD))
+_words: Iterator[Any] = map(np.int64, itertools.count(HEAD + 10 * MAP_HEAD))
 # Ends of chains over all tunnels, exposures, conversations.
 _UNANSWERED, _, _ATTEMPTS, _, _PILE, _ = (next(_words) for _ in range(6))
 _PILED = next(_words)
@@ -181,13 +185,14 @@ _ENDED_UNPROMOTED, _EVENTS = (next(_words) for _ in range(2))
 # Counts whatever may change which tunnel a flow belongs to; the flow of the frame at hand, or -1,
 # and whether its source is the first end of the key.
 _EPOCH, _FLOW, _SOURCE_FIRST = (next(_words) for _ in range(3))
-# For each of the next rows the bucket and the place of its flow, the bucket of its conversation, or
-# -1 where that is not known.
-_AHEAD = next(_words)
+# For each of the next rows what was found out ahead of its turn: the keys of its flow, copy and
+# conversation and, for one of two directions, view, each behind its hash, and guesses of the places
+# of its flow and its tunnel; -1: not known.
 _ROWS_AHEAD, _FAR_AHEAD = 16, 12
-_TO_FLOW, _AT_FLOW, _TO_CONVERSATION, _AHEAD_WIDTH = 0, 1, 2, 3
-for _ in range(_ROWS_AHEAD * _AHEAD_WIDTH - 1):
-    next(_words)
+_A_FLOW, _A_COPY, _A_CONVERSATION, _A_VIEW = 1, 8, 11, 18
+_A_PLACE, _A_TUNNEL, _A_SOURCE_FIRST, _A_OUTBOUND, _A_WIDTH = 20, 21, 22, 23, 24
+_AHEAD, *_ = (next(_words) for _ in range(_ROWS_AHEAD * _A_WIDTH))
+_NEXT_ROW = next(_words)  # where the last update stopped
 
 _HIT_NAMES = (
     "tunnels", "promotions", "sightings", "flows", "peers", "conversations", "exposures",
@@ -209,14 +214,14 @@ _LIMITS = [next(_words) for _ in _LIMIT_NAMES]
     _MAX_TUNNELS, _MAX_CONVERSATIONS, _MAX_FLOWS, _MAX_EXPOSURES, _MAX_PEERS, _MAX_PROMOTIONS,
     _COPY_WINDOW, _JOIN_WINDOW, _TEREDO_IDLE, _TUNNEL_IDLE, _TCP_IDLE, _CLOSED_IDLE, _DATAGRAM_IDLE,
 ) = _LIMITS  # fmt: skip
+_MAX_EVENTS, _NETWORK_WORDS, _VANTAGES = (next(_words) for _ in range(3))  # of those arrays
 _FIRST_MAP = int(next(_words)) // 8 * 8 + 8
 
-# Data words of the maps' places. Of a tunnel: its turn among the unanswered, ends of its chains,
-# its turn among the views of the one that absorbed it and among the ended. A chain's two words are
-# (before, behind) or (first, last).
-_T_UNANSWERED, _T_IS_UNANSWERED = 0, 2
-_T_OPEN, _T_VIEWS, _T_VIEW, _T_SERVICES = 3, 5, 7, 9
-_T_PEERS, _T_ENDED, _T_ALIVE, _T_FAR_KNOWN = 11, 13, 15, 16
+# Data words of the maps' places. Of a tunnel: first what each packet reads, then its turn among the
+# unanswered, among the views of the one that absorbed it and among the ended, and more ends of
+# chains. A chain's two words are (before, behind) or (first, last).
+_T_IS_UNANSWERED, _T_FAR_KNOWN, _T_VIEWS, _T_OPEN, _T_ALIVE = 0, 1, 2, 4, 6
+_T_UNANSWERED, _T_VIEW, _T_SERVICES, _T_PEERS, _T_ENDED = 7, 9, 11, 13, 15
 _T_WIDTH = 17
 _C_OPEN, _C_WIDTH = 0, 2  # of a conversation: its turn in its tunnel, or on the pile
 # Of an exposure: its turn among the attempts, in its tunnel, ends of its remotes, among the ended.
@@ -227,7 +232,7 @@ _X_WIDTH = 11
 # client is the first end of the key, when) and which tunnel knows which of its ends as a peer, or
 # does not.
 _F_KIND, _F_LAST, _F_TUNNEL, _F_CLIENT_FIRST, _F_EPOCH = 0, 1, 2, 3, 4
-_F_PEER, _F_SERIAL, _F_WIDTH = 5, 6, 7
+_F_PEER, _F_WIDTH = 5, 6
 _Y_TIME, _Y_FRAME, _Y_WIDTH = 0, 1, 2
 _V_TIME, _V_PLACE, _V_SERIAL, _V_WIDTH = 0, 1, 2, 3
 _P_TURN, _P_WIDTH = 0, 2  # of a peer: its turn in its tunnel
@@ -249,7 +254,7 @@ class _State(NamedTuple):
     exposures: npt.NDArray[np.void]
     hosts: npt.NDArray[np.void]
     events: npt.NDArray[np.void]
-    networks: npt.NDArray[np.int64]
+    networks: npt.NDArray[np.int64]  # _N_WIDTH words for each
     vantages: npt.NDArray[np.uint8]
 
 
@@ -261,7 +266,7 @@ def _example(*others: Any) -> tuple[Any, ...]:
         exposures=np.empty(0, dtype=layout.EXPOSURE),
         hosts=np.empty(0, dtype=layout.HOST),
         events=np.empty(0, dtype=layout.EVENT),
-        networks=np.empty((0, _N_WIDTH), dtype=np.int64),
+        networks=np.empty(0, dtype=np.int64),
         vantages=np.empty(0, dtype=np.uint8),
     )
     return (state, *others)
@@ -286,17 +291,18 @@ def _piled_example() -> tuple[Any, ...]:
 
 @compiled
 def _bare(s: _State) -> _State:
-    """The same with the memory as a pointer: its places are the table's own, none comes from a
-    packet, and checking each of some hundred accesses for every row takes half of the time."""
+    """The same as pointers: places are the table's own, none comes from a packet. Checking each of
+    some hundred accesses for every row, and handing whole arrays from function to function, would
+    take most of the time."""
     return _State(
         pointer_to(s.m),
-        s.tunnels,
-        s.conversations,
-        s.exposures,
-        s.hosts,
-        s.events,
-        s.networks,
-        s.vantages,
+        pointer_to(s.tunnels),
+        pointer_to(s.conversations),
+        pointer_to(s.exposures),
+        pointer_to(s.hosts),
+        pointer_to(s.events),
+        pointer_to(s.networks),
+        pointer_to(s.vantages),
     )
 
 
@@ -355,12 +361,12 @@ _ANY_VLAN = -1
 
 
 @compiled
-def _holds(networks: Any, i: int, sort: int, version: int, first: int, second: int) -> bool:
+def _holds(networks: Any, at: int, sort: int, version: int, first: int, second: int) -> bool:
     return (
-        networks[i, _N_SORT] == sort
-        and networks[i, _N_VERSION] == version
-        and first & networks[i, _N_MASK_0] == networks[i, _N_FIRST]
-        and second & networks[i, _N_MASK_1] == networks[i, _N_SECOND]
+        networks[at + _N_SORT] == sort
+        and networks[at + _N_VERSION] == version
+        and first & networks[at + _N_MASK_0] == networks[at + _N_FIRST]
+        and second & networks[at + _N_MASK_1] == networks[at + _N_SECOND]
     )
 
 
@@ -368,22 +374,22 @@ def _holds(networks: Any, i: int, sort: int, version: int, first: int, second: i
 def _zone_side(s: _State, version: int, first: int, second: int, vlan: int) -> int:
     """1 in a zone of the inside, 0 in another, -1 in none; longest prefix, then named VLAN."""
     best, side = -1, -1
-    for i in range(s.networks.shape[0]):
-        if not _holds(s.networks, i, _ZONE, version, first, second):
+    for at in range(0, s.m[_NETWORK_WORDS], _N_WIDTH):
+        if not _holds(s.networks, at, _ZONE, version, first, second):
             continue
-        named = s.networks[i, _N_VLAN]
+        named = s.networks[at + _N_VLAN]
         if named != _ANY_VLAN and named != vlan:
             continue
-        rank = s.networks[i, _N_RANK]
+        rank = s.networks[at + _N_RANK]
         if rank > best:
-            best, side = rank, s.networks[i, _N_INSIDE]
+            best, side = rank, s.networks[at + _N_INSIDE]
     return side
 
 
 @compiled
 def _in_nat_pool(s: _State, version: int, first: int, second: int) -> bool:
-    for i in range(s.networks.shape[0]):
-        if _holds(s.networks, i, _POOL, version, first, second):
+    for at in range(0, s.m[_NETWORK_WORDS], _N_WIDTH):
+        if _holds(s.networks, at, _POOL, version, first, second):
             return True
     return False
 
@@ -515,7 +521,7 @@ def _event(
     value: int,
 ) -> None:  # fmt: skip
     number = s.m[_EVENTS]
-    if number >= s.events.shape[0]:
+    if number >= s.m[_MAX_EVENTS]:
         return
     s.m[_EVENTS] = number + 1
     event = s.events[number]
@@ -562,7 +568,7 @@ def _counts(row: Any) -> bool:
 
 
 @compiled
-def _mark(s: _State, rows: Any, words: Any, at: int) -> None:
+def _mark(s: _State, rows: Any, at: int) -> None:
     row = rows[at]
     if row.quoted:
         return
@@ -572,18 +578,19 @@ def _mark(s: _State, rows: Any, words: Any, at: int) -> None:
         return
     s.m[_FLOW] = -1
     if row.outer_transport == _OVER_UDP:
-        _learn(s, row, words[at])
+        _learn(s, row, _ahead(at))
     if _accepted(row):
-        _mark_copy(s, row, words[at])
+        _mark_copy(s, row, _ahead(at) + _A_COPY)
 
 
 @compiled
-def _learn(s: _State, row: Any, w: Any) -> None:
+def _learn(s: _State, row: Any, ahead: int) -> None:
     """Flows seen to tunnel make their later, barer packets credible, never earlier ones."""
     m = s.m
-    _flow_key(m, row, w)
-    flow = find(m, _FLOWS)
+    key = ahead + _A_FLOW
+    flow = seek(m, _FLOWS, key)
     m[_FLOW] = flow
+    m[_SOURCE_FIRST] = m[ahead + _A_SOURCE_FIRST]
     known = False
     kind = 0
     if flow >= 0:
@@ -591,11 +598,11 @@ def _learn(s: _State, row: Any, w: Any) -> None:
         kind = m[at + _F_KIND]
         known = row.time - m[at + _F_LAST] <= m[_TEREDO_IDLE]
     if row.confidence >= _STRONG and (row.kind == _TEREDO or not known):
-        _remember_flow(m, flow, signed(row.kind), row.time)
+        _remember_flow(m, flow, key, signed(row.kind), row.time)
         return
     if not known:
         return
-    _remember_flow(m, flow, kind, row.time)
+    _remember_flow(m, flow, key, kind, row.time)
     if row.kind != _TEREDO:
         row.kind = kind
         row.kinds = 1 << kind
@@ -604,25 +611,27 @@ def _learn(s: _State, row: Any, w: Any) -> None:
 
 
 @compiled
-def _flow_key(m: Memory, row: Any, w: Any) -> None:
+def _flow_key(m: Memory, row: Any, w: Any) -> bool:
+    """Whichever way it runs; returns whether the source is the first end."""
     s0, s1, sp = w[_OUTER_SOURCE], w[_OUTER_SOURCE + 1], signed(row.outer_source_port)
     d0, d1 = w[_OUTER_DESTINATION], w[_OUTER_DESTINATION + 1]
     dp = signed(row.outer_destination_port)
     m[KEY] = row.outer_version
-    m[_SOURCE_FIRST] = _comes_first(s0, s1, sp, d0, d1, dp)
-    if m[_SOURCE_FIRST]:
+    source_first = _comes_first(s0, s1, sp, d0, d1, dp)
+    if source_first:
         m[KEY + 1], m[KEY + 2], m[KEY + 3], m[KEY + 4], m[KEY + 5] = s0, s1, d0, d1, sp << 16 | dp
     else:
         m[KEY + 1], m[KEY + 2], m[KEY + 3], m[KEY + 4], m[KEY + 5] = d0, d1, s0, s1, dp << 16 | sp
+    return source_first
 
 
 @compiled
-def _remember_flow(m: Memory, flow: int, kind: int, time: int) -> None:
-    """``flow`` is its place, or -1 right after it was sought."""
+def _remember_flow(m: Memory, flow: int, key: int, kind: int, time: int) -> None:
+    """``flow`` is its place, or -1 right after its key was sought."""
     if flow < 0:
-        flow = add(m, _FLOWS)
+        flow = put(m, _FLOWS, key)
         at = data(m, _FLOWS, flow)
-        m[at + _F_TUNNEL] = m[at + _F_EPOCH] = m[at + _F_PEER] = m[at + _F_SERIAL] = -1
+        m[at + _F_TUNNEL] = m[at + _F_EPOCH] = m[at + _F_PEER] = -1
     elif time // SECOND != m[data(m, _FLOWS, flow) + _F_LAST] // SECOND:
         touch(m, _FLOWS, flow)
     at = data(m, _FLOWS, flow)
@@ -630,6 +639,7 @@ def _remember_flow(m: Memory, flow: int, kind: int, time: int) -> None:
     m[_FLOW] = flow
     if count(m, _FLOWS) > m[_MAX_FLOWS]:
         drop(m, _FLOWS, oldest(m, _FLOWS))
+        fetch_oldest(m, _FLOWS)
         m[_HIT_FLOWS] += 1
 
 
@@ -666,11 +676,10 @@ def _sign(m: Memory, at: int, row: Any) -> None:
 
 
 @compiled
-def _mark_copy(s: _State, row: Any, w: Any) -> None:
+def _mark_copy(s: _State, row: Any, key: int) -> None:
     """Same inner packet, outer ends and IPv4 identification: a mirrored copy."""
     m = s.m
-    _copy_key(m, row, w)
-    copy = find(m, _COPIES)
+    copy = seek(m, _COPIES, key)
     if copy >= 0:
         at = data(m, _COPIES, copy)
         if abs(row.time - m[at + _Y_TIME]) <= m[_COPY_WINDOW]:
@@ -678,14 +687,14 @@ def _mark_copy(s: _State, row: Any, w: Any) -> None:
             return
         touch(m, _COPIES, copy)
     else:
-        copy = add(m, _COPIES)
+        copy = put(m, _COPIES, key)
     at = data(m, _COPIES, copy)
     m[at + _Y_TIME], m[at + _Y_FRAME] = row.time, row.frame
     _age(m, _COPIES, row.time, m[_COPY_WINDOW], COPIES_KEPT)
 
 
 @compiled
-def _copy_key(m: Memory, row: Any, w: Any) -> None:
+def _copy_key(m: Memory, row: Any, w: Any, key: int) -> None:
     m[KEY] = w[_DIGEST]
     for i in range(8):  # the four addresses
         m[KEY + 1 + i] = w[_OUTER_SOURCE + i]
@@ -696,7 +705,7 @@ def _copy_key(m: Memory, row: Any, w: Any) -> None:
         | signed(row.outer_id)
     )
     _sign(m, KEY + 11, row)
-    fold_key(m, 14)
+    fold_key(m, 14, key)
 
 
 @compiled
@@ -709,6 +718,7 @@ def _age(m: Memory, sightings: int, now: int, window: int, kept: int) -> None:
     if count(m, sightings) > kept:
         drop(m, sightings, place)
         m[_HIT_SIGHTINGS] += 1
+    fetch_oldest(m, sightings)
 
 
 # Frames
@@ -717,113 +727,184 @@ def _age(m: Memory, sightings: int, now: int, window: int, kept: int) -> None:
 @compiled
 def _take_frames(s: _State, rows: Any, words: Any, start: int, until: int) -> int:
     """Frames up to the first that causes events; returns where to go on."""
-    if start == 0:
-        for at in range(min(_FAR_AHEAD, rows.shape[0])):
-            _seek_flow(s, rows[at], words[at], _ahead(at))
+    m, number = s.m, words.shape[0]
+    if start == 0 or start != m[_NEXT_ROW]:
+        for at in range(start, min(start + _FAR_AHEAD, number)):
+            _seek_flow(m, rows[at], pointer_to(words[at]), _ahead(at))
     index = start
-    while index < rows.shape[0] and s.m[_EVENTS] == 0:
+    while index < number and m[_EVENTS] == 0:
         if rows[index].time >= until and until != NEVER:
             break
-        room = s.m[_MAX_CONVERSATIONS] + CLOSED_KEPT - _FRAME_ROOM
-        if count(s.m, _CONVERSATIONS) + s.m[_PILED] > room:
+        room = m[_MAX_CONVERSATIONS] + CLOSED_KEPT - _FRAME_ROOM
+        if count(m, _CONVERSATIONS) + m[_PILED] > room:
             _event(s, _E_CLOSED, -1, -1, rows[index].time, -1, -1, 0)
             break
+        end = index + 1
+        while end < number and rows[end].depth:
+            end += 1
         _look_ahead(s, rows, words, index)
-        index = _take_frame(s, rows, words, index)
+        _take_frame(s, rows, words, index, end)
+        # Not before: of a frame of many rows the first would lose its place among those ahead.
+        for at in range(index + 1, end):
+            _look_ahead(s, rows, words, at)
+        index = end
+    m[_NEXT_ROW] = index
     return index
 
 
 @compiled
 def _look_ahead(s: _State, rows: Any, words: Any, index: int) -> None:
-    """Ask for the memory that the next rows will need, step by step as it can be known.
+    """Make the keys of a later row, and ask for the memory that the next rows will need.
 
     A row reads some ten places anywhere in the maps; waiting for one after another would take
-    longer than all the rest. Nothing is decided here.
+    longer than all the rest. They are asked for step by step, as each can be known; nothing is
+    decided here.
     """
-    m, last = s.m, rows.shape[0] - 1
-    _look_back(s)
+    m, last = s.m, words.shape[0] - 1
+    for line in range(_ROW_WORDS // 8):
+        prefetch(rows, index + _ROWS_AHEAD, 8 * line)
     at = index + _FAR_AHEAD
     if at <= last:
-        _seek_flow(s, rows[at], words[at], _ahead(at))
-    at = index + 8
-    if at <= last and m[_ahead(at) + _TO_FLOW] >= 0:
-        place = fetch_place(m, _FLOWS, m[_ahead(at) + _TO_FLOW])
-        m[_ahead(at) + _AT_FLOW] = place
+        _seek_flow(m, rows[at], pointer_to(words[at]), _ahead(at))
+    at = index + 9
+    if at <= last and rows[at].depth == 0:
+        place = -1
+        if rows[at].outer_transport == _OVER_UDP:
+            place = fetch_place(m, _FLOWS, _ahead(at) + _A_FLOW)
+            m[_ahead(at) + _A_PLACE] = place
         if place < 0:
-            _seek_clients(m, rows[at], words[at])
-    at = index + 5
-    if at <= last and m[_ahead(at) + _AT_FLOW] >= 0:
-        _seek_tunnel(s, rows[at], words[at], _ahead(at))
+            _seek_clients(m, rows[at], pointer_to(words[at]))
+    at = index + 6
+    if at <= last and rows[at].depth == 0:
+        _seek_tunnel(s, rows[at], pointer_to(words[at]), _ahead(at))
+    at = index + 4
+    if at <= last and m[_ahead(at) + _A_TUNNEL] >= 0:
+        _seek_in_tunnel(s, rows[at], pointer_to(words[at]), _ahead(at))
     at = index + 2
-    if at <= last and m[_ahead(at) + _TO_CONVERSATION] >= 0:
-        _fetch_conversation(s, fetch_place(m, _CONVERSATIONS, m[_ahead(at) + _TO_CONVERSATION]))
-
-
-@compiled
-def _look_back(s: _State) -> None:
-    """Ask for what will have to give way next."""
-    m = s.m
-    fetch_oldest(m, _COPIES)
-    fetch_oldest(m, _VIEWS)
-    if count(m, _FLOWS) >= m[_MAX_FLOWS]:
-        fetch_oldest(m, _FLOWS)
-    if count(m, _CONVERSATIONS) >= m[_MAX_CONVERSATIONS]:
-        fetch_oldest(m, _CONVERSATIONS)
-        place = oldest(m, _CONVERSATIONS)
-        fetch_neighbours(m, _CONVERSATIONS, _C_OPEN, place)
-        prefetch(m, _words_of(s, s.conversations[place].tunnel), 0)
-        _fetch_conversation(s, after(m, _CONVERSATIONS, place))
+    if at <= last and m[_ahead(at) + _A_CONVERSATION] >= 0:
+        place = fetch_place(m, _CONVERSATIONS, _ahead(at) + _A_CONVERSATION)
+        if place >= 0:
+            _fetch_conversation(s, place)
+        else:
+            _fetch_opening(s, rows[at], pointer_to(words[at]), m[_ahead(at) + _A_TUNNEL])
+        if m[_ahead(at) + _A_PLACE] < 0:
+            _hash_peer(s, rows[at], pointer_to(words[at]), m[_ahead(at) + _A_TUNNEL])
+            fetch_place(m, _PEERS, KEY)
 
 
 @compiled
 def _fetch_conversation(s: _State, place: int) -> None:
-    for word in range(0, _CONVERSATION_LINES, 8):
+    for word in layout.HOT_OF_CONVERSATION:
         prefetch(s.conversations, place, word)
 
 
 @compiled
-def _ahead(at: int) -> int:
-    return _AHEAD + at % _ROWS_AHEAD * _AHEAD_WIDTH
+def _fetch_opening(s: _State, row: Any, w: Any, tunnel: int) -> None:
+    """What it takes to open a conversation."""
+    m = s.m
+    _seek_clients(m, row, w)
+    last = m[_words_of(s, _root(s, tunnel)) + _T_OPEN + 1] - 1
+    prefetch(m, data(m, _CONVERSATIONS, last), 0)
+    _fetch_conversation(s, spare(m, _CONVERSATIONS))
 
 
 @compiled
-def _seek_flow(s: _State, row: Any, w: Any, ahead: int) -> None:
+def _fetch_oldest_conversation(s: _State) -> None:
+    """Ask for what it takes to close the one that has to give way next, and for the one after."""
     m = s.m
-    m[ahead + _TO_FLOW] = m[ahead + _AT_FLOW] = m[ahead + _TO_CONVERSATION] = -1
+    place = oldest(m, _CONVERSATIONS)
+    if place < 0:
+        return
+    fetch_oldest(m, _CONVERSATIONS)
+    fetch_neighbours(m, _CONVERSATIONS, _C_OPEN, place)
+    prefetch(m, _words_of(s, s.conversations[place].tunnel), 0)
+    _fetch_conversation(s, after(m, _CONVERSATIONS, place))
+
+
+@compiled
+def _ahead(at: int) -> int:
+    return _AHEAD + at % _ROWS_AHEAD * _A_WIDTH
+
+
+@compiled
+def _seek_flow(m: Memory, row: Any, w: Any, ahead: int) -> None:
+    m[ahead + _A_PLACE] = m[ahead + _A_TUNNEL] = -1
+    m[ahead + _A_CONVERSATION] = m[ahead + _A_OUTBOUND] = -1
     if row.depth:
         return
     if row.outer_transport == _OVER_UDP:
-        _flow_key(m, row, w)
-        m[ahead + _TO_FLOW] = fetch_bucket(m, _FLOWS)
-    _copy_key(m, row, w)
-    fetch_bucket(m, _COPIES)
+        m[ahead + _A_SOURCE_FIRST] = _flow_key(m, row, w)
+        keep_key(m, _FLOWS, ahead + _A_FLOW)
+        fetch_bucket(m, _FLOWS, ahead + _A_FLOW)
+    _copy_key(m, row, w, ahead + _A_COPY)
+    fetch_bucket(m, _COPIES, ahead + _A_COPY)
 
 
 @compiled
 def _seek_clients(m: Memory, row: Any, w: Any) -> None:
     """Of a flow not met before, either end may be a client."""
-    if row.depth == 0:
-        _key_from(m, row, w, True, -1)
-        fetch_bucket(m, _CLIENTS)
-        _key_from(m, row, w, False, -1)
-        fetch_bucket(m, _CLIENTS)
+    for end in range(_keys_of(row)):
+        _key_from(m, row, w, end == 0, -1)
+        hash_key(m, _CLIENTS)
+        fetch_bucket(m, _CLIENTS, KEY)
+
+
+@compiled
+def _fetch_clients(m: Memory, row: Any, w: Any) -> int:
+    """The place of one of them, or -1."""
+    place = -1
+    for end in range(_keys_of(row)):
+        _key_from(m, row, w, end == 0, -1)
+        hash_key(m, _CLIENTS)
+        place = max(place, fetch_place(m, _CLIENTS, KEY))
+    return place
+
+
+@compiled
+def _keys_of(row: Any) -> int:
+    """How many client keys a row has: over UDP one for each end."""
+    return 2 if row.outer_transport == _OVER_UDP else 1
 
 
 @compiled
 def _seek_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
     m = s.m
-    flow = data(m, _FLOWS, m[ahead + _AT_FLOW])
-    place = m[flow + _F_TUNNEL]
+    flow = m[ahead + _A_PLACE]
+    place = m[data(m, _FLOWS, flow) + _F_TUNNEL] if flow >= 0 else _fetch_clients(m, row, w)
+    m[ahead + _A_TUNNEL] = place
     if place < 0:
         return
-    for word in range(0, _TUNNEL_LINES, 8):
+    for word in layout.HOT_OF_TUNNEL:
         prefetch(s.tunnels, place, word)
-    words = data(m, _CLIENTS, place)
-    prefetch(m, words, 0)
-    prefetch(m, words, 8)
+    prefetch(m, _words_of(s, place), 0)
+
+
+@compiled
+def _seek_in_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
+    """The buckets of what depends on the tunnel, and the keys of what most rows need."""
+    m = s.m
+    seen = m[ahead + _A_TUNNEL]
+    serial = s.tunnels[_root(s, seen)].serial
+    outbound = _leaves_client(s.tunnels[seen], row, w)
     if row.has_transport:
-        _conversation_key(m, row, w, m[flow + _F_SERIAL])
-        m[ahead + _TO_CONVERSATION] = fetch_bucket(m, _CONVERSATIONS)
+        _conversation_key(m, row, w, serial)
+        keep_key(m, _CONVERSATIONS, ahead + _A_CONVERSATION)
+        fetch_bucket(m, _CONVERSATIONS, ahead + _A_CONVERSATION)
+    # Of other rows over UDP it may yet be learned what they are, which is in that key.
+    sure = row.kind == _TEREDO or row.outer_transport != _OVER_UDP
+    if sure and _is_sought(s, row, w, seen) and _view_key(m, row, w, outbound, ahead + _A_VIEW):
+        m[ahead + _A_OUTBOUND] = outbound
+        fetch_bucket(m, _VIEWS, ahead + _A_VIEW)
+    if m[ahead + _A_PLACE] < 0:
+        _hash_peer(s, row, w, seen)
+        fetch_bucket(m, _PEERS, KEY)
+
+
+@compiled
+def _hash_peer(s: _State, row: Any, w: Any, seen: int) -> None:
+    tunnel = s.tunnels[_root(s, seen)]
+    _peer_key(s.m, row, w, tunnel.serial, _leaves_client(s.tunnels[seen], row, w))
+    hash_key(s.m, _PEERS)
 
 
 @entry(_update_example)
@@ -831,27 +912,24 @@ def update(state: _State, rows: Any, words: Any, start: int, until: int) -> int:
     """See ``interface.TableLike.update``; events are in ``s.events``."""
     s = _bare(state)
     _begin(s)
-    return _take_frames(s, rows, words, start, until)
+    return _take_frames(s, pointer_to(rows), words, start, until)
 
 
 @compiled
-def _take_frame(s: _State, rows: Any, words: Any, index: int) -> int:
+def _take_frame(s: _State, rows: Any, words: Any, index: int, end: int) -> None:
     if not s.m[_HAS_BEGUN]:
         s.m[_HAS_BEGUN] = 1
         s.m[_BEGAN] = rows[index].time
-    end = index + 1
-    while end < rows.shape[0] and rows[end].depth:
-        end += 1
     deepest = -1
     for at in range(index, end):
-        _mark(s, rows, words, at)
+        _mark(s, rows, at)
         if _counts(rows[at]):
             deepest = at
     parent, outbound = -1, False
     for at in range(index, deepest + 1):
         if _counts(rows[at]):
-            parent, outbound = _take(s, rows[at], words[at], at, parent, outbound, at == deepest)
-    return end
+            w = pointer_to(words[at])
+            parent, outbound = _take(s, rows[at], w, at, parent, outbound, at == deepest)
 
 
 @compiled
@@ -939,7 +1017,6 @@ def _tunnel_of(s: _State, row: Any, w: Any, parent: int, parent_outbound: bool) 
     place, outbound = _find_tunnel(s, row, w, parent, parent_outbound)
     if s.tunnels[place].inside_known and not _between_equals(row, w):
         m[at + _F_TUNNEL], m[at + _F_EPOCH] = place, m[_EPOCH]
-        m[at + _F_SERIAL] = s.tunnels[_root(s, place)].serial
         m[at + _F_CLIENT_FIRST] = outbound == (m[_SOURCE_FIRST] != 0)
     return place, outbound
 
@@ -969,19 +1046,22 @@ def _find_tunnel(
     if place >= 0:
         if not s.tunnels[place].inside_known:
             place = _learn_inside(s, row, w, place)
-        tunnel = s.tunnels[place]
-        outbound = (
-            tunnel.client_0 == w[_OUTER_SOURCE]
-            and tunnel.client_1 == w[_OUTER_SOURCE + 1]
-            and tunnel.client_port == row.outer_source_port
-        )
-        return place, outbound
+        return place, _leaves_client(s.tunnels[place], row, w)
     end = _inside_end(s, row, w)
     known = end != _UNKNOWN_END
     if not known:
         end = _likely_client(row, w)
     outbound = end == _AT_SOURCE
     return _new_tunnel(s, row, w, outbound, known, around), outbound
+
+
+@compiled
+def _leaves_client(tunnel: Any, row: Any, w: Any) -> bool:
+    return (
+        tunnel.client_0 == w[_OUTER_SOURCE]
+        and tunnel.client_1 == w[_OUTER_SOURCE + 1]
+        and tunnel.client_port == row.outer_source_port
+    )
 
 
 @compiled
@@ -1073,7 +1153,7 @@ def _new_tunnel(s: _State, row: Any, w: Any, from_source: bool, known: bool, aro
         m[_HIT_TUNNELS] += 1
         _evict_tunnel(s)
     _key_from(m, row, w, from_source, around)
-    find(m, _CLIENTS)  # for its hash
+    hash_key(m, _CLIENTS)
     place = add(m, _CLIENTS)
     tunnel = s.tunnels[place]
     _clear_tunnel(tunnel)
@@ -1225,10 +1305,13 @@ def _begin(s: _State) -> None:
 def _second_view(s: _State, row: Any, w: Any, at: int, seen: int, outbound: bool) -> bool:
     """Whether this packet was already seen on the other side of the NAT; joins the two."""
     m = s.m
-    if not _is_sought(s, row, w, seen) or not _view_key(m, row, w, outbound):
+    if not _is_sought(s, row, w, seen):
+        return False
+    key = _ahead(at) + _A_VIEW
+    if m[_ahead(at) + _A_OUTBOUND] != outbound and not _view_key(m, row, w, outbound, key):
         return False
     serial = s.tunnels[seen].serial
-    view = find(m, _VIEWS)
+    view = seek(m, _VIEWS, key)
     if view >= 0:
         words = data(m, _VIEWS, view)
         if abs(row.time - m[words + _V_TIME]) <= m[_JOIN_WINDOW] and m[words + _V_SERIAL] != serial:
@@ -1239,7 +1322,7 @@ def _second_view(s: _State, row: Any, w: Any, at: int, seen: int, outbound: bool
             return _join(s, row, w, at, seen, other)
         touch(m, _VIEWS, view)
     else:
-        view = add(m, _VIEWS)
+        view = put(m, _VIEWS, key)
     words = data(m, _VIEWS, view)
     m[words + _V_TIME], m[words + _V_PLACE], m[words + _V_SERIAL] = row.time, seen, serial
     _age(m, _VIEWS, row.time, m[_JOIN_WINDOW], VIEWS_KEPT)
@@ -1256,7 +1339,7 @@ def _is_sought(s: _State, row: Any, w: Any, seen: int) -> bool:
 
 
 @compiled
-def _view_key(m: Memory, row: Any, w: Any, outbound: bool) -> bool:
+def _view_key(m: Memory, row: Any, w: Any, outbound: bool, key: int) -> bool:
     """What a packet keeps when a NAT rewrites its inside end; False: nothing tells it apart."""
     far = _OUTER_DESTINATION if outbound else _OUTER_SOURCE
     port = row.outer_destination_port if outbound else row.outer_source_port
@@ -1276,7 +1359,7 @@ def _view_key(m: Memory, row: Any, w: Any, outbound: bool) -> bool:
             m[KEY + 2 + i] = w[_INNER_SOURCE + i]
     m[KEY + 6], m[KEY + 7] = w[far], w[far + 1]
     _sign(m, KEY + 8, row)
-    fold_key(m, 11)
+    fold_key(m, 11, key)
     return True
 
 
@@ -1496,7 +1579,7 @@ def _counted_up(word: int, counter: int) -> int:
 @compiled
 def _vantage(s: _State, row: Any, seen: int, place: int) -> int:
     """The side named for the capture, else what the client's address tells."""
-    if row.source < s.vantages.shape[0] and s.vantages[row.source]:
+    if row.source < s.m[_VANTAGES] and s.vantages[row.source]:
         return signed(s.vantages[row.source])
     if s.tunnels[seen].local:
         return _INSIDE_SIDE
@@ -1625,8 +1708,7 @@ def _observe_peer(s: _State, row: Any, w: Any, at: int, place: int, outbound: bo
         m[known] = 0
         m[_HIT_PEERS] += 1
         return
-    m[KEY] = tunnel.serial
-    m[KEY + 1], m[KEY + 2], m[KEY + 3] = w[end], w[end + 1], port
+    _peer_key(m, row, w, tunnel.serial, outbound)
     m[known] = find(m, _PEERS) >= 0
     if flow >= 0:
         m[flow + _F_PEER] = peer_of | m[known]
@@ -1644,6 +1726,14 @@ def _observe_peer(s: _State, row: Any, w: Any, at: int, place: int, outbound: bo
     tunnel.peers += 1
     if row.outer_transport != _OVER_UDP:
         _tell(s, _E_PEER, at, place, row.time, 0)
+
+
+@compiled
+def _peer_key(m: Memory, row: Any, w: Any, serial: int, outbound: bool) -> None:
+    end = _OUTER_DESTINATION if outbound else _OUTER_SOURCE
+    port = row.outer_destination_port if outbound else row.outer_source_port
+    m[KEY] = serial
+    m[KEY + 1], m[KEY + 2], m[KEY + 3] = w[end], w[end + 1], port
 
 
 @compiled
@@ -1776,7 +1866,7 @@ def _converse(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) 
         if row.icmp_type == _UNREACHABLE_TYPE and outbound and tunnel.promoted and tunnel.attempts:
             _notice(s, _E_UNREACHABLE, at, place, row.time, 0)
         return
-    number, new = _conversation_of(s, row, w, place, outbound)
+    number, new = _conversation_of(s, row, w, at, place, outbound)
     conversation = s.conversations[number]
     _add_to(conversation, row, w)
     if conversation.exposure >= 0 and _meets_still(s, conversation):
@@ -1809,10 +1899,24 @@ def _conversation_key(m: Memory, row: Any, w: Any, serial: int) -> None:
 
 
 @compiled
-def _conversation_of(s: _State, row: Any, w: Any, place: int, outbound: bool) -> tuple[int, bool]:
+def _conversation_sought(s: _State, row: Any, w: Any, at: int, place: int) -> int:
+    """Where its hashed key stands: made ahead, unless the tunnel turned out to be another."""
+    m, serial = s.m, s.tunnels[place].serial
+    key = _ahead(at) + _A_CONVERSATION
+    if row.depth == 0 and m[key] >> 8 == serial:
+        return key
+    _conversation_key(m, row, w, serial)
+    hash_key(m, _CONVERSATIONS)
+    return KEY
+
+
+@compiled
+def _conversation_of(
+    s: _State, row: Any, w: Any, at: int, place: int, outbound: bool
+) -> tuple[int, bool]:
     m = s.m
-    _conversation_key(m, row, w, s.tunnels[place].serial)
-    number = find(m, _CONVERSATIONS)
+    key = _conversation_sought(s, row, w, at, place)
+    number = seek(m, _CONVERSATIONS, key)
     if number >= 0:
         if not _gives_way(s.conversations[number], row, w):
             if row.time // SECOND != s.conversations[number].last // SECOND:
@@ -1822,10 +1926,9 @@ def _conversation_of(s: _State, row: Any, w: Any, place: int, outbound: bool) ->
     if count(m, _CONVERSATIONS) >= m[_MAX_CONVERSATIONS]:
         m[_HIT_CONVERSATIONS] += 1
         _close(s, oldest(m, _CONVERSATIONS))
+        _fetch_oldest_conversation(s)
     from_outside = _from_outside(s, row, w, place, outbound)
-    _conversation_key(m, row, w, s.tunnels[place].serial)
-    find(m, _CONVERSATIONS)  # for its hash
-    number = add(m, _CONVERSATIONS)
+    number = put(m, _CONVERSATIONS, _conversation_sought(s, row, w, at, place))
     append(m, _words_of(s, place) + _T_OPEN, _CONVERSATIONS, _C_OPEN, number)
     _open(s, row, w, place, number, from_outside)
     return number, True
@@ -2487,6 +2590,9 @@ class Table:
             vantages=np.array(vantages, dtype=np.uint8),
         )
         self._fixed = fixed(self._s)
+        self._s.m[_MAX_EVENTS] = len(self._s.events)
+        self._s.m[_NETWORK_WORDS] = len(self._s.networks)
+        self._s.m[_VANTAGES] = len(vantages)
         chance = secrets or os.urandom(8 * SECRETS)
         sow(self._s.m, np.frombuffer(chance, dtype=np.int64)[:SECRETS])
         self._tunnels = self._s.tunnels.view(layout.octets(layout.TUNNEL_FIELDS))
@@ -2504,7 +2610,11 @@ class Table:
         return int(_unpromoted(self._fixed))
 
     def update(self, rows: Rows, start: int, until: int = NEVER) -> tuple[int, list[Event]]:
-        """See ``interface.TableLike``; ``rows`` of dtype OBSERVATION, C-contiguous, writable."""
+        """See ``interface.TableLike``; ``rows`` of dtype OBSERVATION, C-contiguous, writable.
+
+        Unless ``start`` is 0 or elsewhere than where the last call stopped, they are the rows of
+        that call: the keys of some were made ahead.
+        """
         words = rows.view(np.int64).reshape(len(rows), _ROW_WORDS)
         index = update(self._fixed, _readable(rows), words, start, until)
         return int(index), self._events()
@@ -2575,7 +2685,7 @@ class Table:
 
 
 def _rows_of(number: int, dtype: np.dtype[Any]) -> npt.NDArray[np.void]:
-    return _readable(np.zeros(number, dtype=dtype))
+    return _readable(zeroed(number * dtype.itemsize // 8).view(dtype))
 
 
 def _readable(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
@@ -2602,7 +2712,6 @@ def _memory(settings: TrackSettings, tunnels: int, conversations: int, exposures
     for at, name in zip(_LIMITS, _LIMIT_NAMES, strict=True):
         memory[at] = getattr(limits, name)
     memory[_PROMOTION_MINUTE] = -1
-    memory[_AHEAD : _AHEAD + _ROWS_AHEAD * _AHEAD_WIDTH] = -1
     position = _FIRST_MAP
     for head, shape in maps:
         position = lay_map(memory, int(head), position, shape)
@@ -2616,7 +2725,7 @@ def _as_words(address: bytes) -> tuple[int, int]:
 
 
 def _networks(settings: TrackSettings) -> npt.NDArray[np.int64]:
-    """Zones and NAT pools, one row for each network and VLAN."""
+    """Zones and NAT pools, ``_N_WIDTH`` words for each network and VLAN."""
     found: list[tuple[int, ...]] = []
     for zone in settings.zones:
         for member in zone.networks:
@@ -2625,7 +2734,7 @@ def _networks(settings: TrackSettings) -> npt.NDArray[np.int64]:
                 found.append((_ZONE, *_network_words(member), rank, vlan, int(zone.inside)))
     for member in settings.nat_pools:
         found.append((_POOL, *_network_words(member), 0, _ANY_VLAN, 0))
-    return np.array(found, dtype=np.int64).reshape(len(found), _N_WIDTH)
+    return np.array(found, dtype=np.int64).reshape(-1)
 
 
 def _network_words(member: Network) -> tuple[int, ...]:

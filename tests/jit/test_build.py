@@ -32,6 +32,13 @@ def add(state, place, number):
 def nothing(state, place, number):
     add(state, place, number)
 
+@entry(lambda: example(0, 0))
+def unchecked(state, place, number):
+    rows = pointer_to(state.rows)
+    row = rows[place]
+    row.count -= number
+    rows[place + 1].kind = 9
+
 @entry(lambda: example(0, False))
 def one(state, place, twice):
     prefetch(state.rows, place, 0)
@@ -77,6 +84,8 @@ print(nothing(state, 2, 40), nothing(fixed(state), 2, 2))
 print(one(state, 2, False), one(state, 2, True), type(one(state, 2, True)).__name__)
 print(three(state, 1 << 62))
 print(state.rows[2].item())
+unchecked(state, 2, 40)
+print(state.rows[2].item(), state.rows[3].item())
 octets = np.zeros(100_003, np.uint8)
 print(clear(octets), octets.min(), octets.max())
 """
@@ -85,6 +94,7 @@ print(clear(octets), octets.min(), octets.max())
         "42 84 int",
         f"({1 << 62}, {-(1 << 62)}, 0)",
         "(42, 7)",
+        "(2, 7) (0, 9)",
         "100003 5 5",
     ]
 
@@ -140,9 +150,10 @@ import os
 from sensor.decode.kernel import *
 state = State(np.zeros(4, np.int64), np.zeros(4, ROW).view(np.recarray))
 nothing(fixed(state), 2, 42)
-print(one(state, 2, True), *three(state, 5), state.rows[2].item())
+unchecked(state, 2, 2)
+print(one(state, 2, True), *three(state, 5), state.rows[2].item(), state.rows[3].item())
 """
-    expected = "84 5 -5 0 (42, 7)"
+    expected = "84 5 -5 0 (40, 7) (0, 9)"
     assert project.run(program) == expected
     assert project.run(program, NUMBA_DISABLE_JIT="1") == expected
 

@@ -272,7 +272,7 @@ def test_equal_hashes_are_not_equal_keys() -> None:
     (model,) = Memory(SECRET["zero"], Shape(64, 2, WIDTH)).maps
     for number in range(64):
         model.add((number, 63 - number))
-    hashes = {int(index._hash(model.words, 2, 0)) for key in model.kept if model.find(key) >= 0}
+    hashes = {int(index._nh(model.words, 2, 0)) for key in model.kept if model.find(key) >= 0}
     assert len(hashes) == 1
     for number in range(0, 64, 2):  # out of the middle of one long run of buckets
         model.drop((number, 63 - number))
@@ -287,7 +287,7 @@ def test_equal_hashes_are_not_equal_keys() -> None:
 
 def folded(memory: Memory, key: Key) -> tuple[int, int]:
     memory.set_key(key)
-    index.fold_key(memory.words, len(key))
+    index.fold_key(memory.words, len(key), KEY)
     first, second = memory.words[KEY : KEY + 2].tolist()
     return first, second
 
@@ -342,9 +342,10 @@ def test_fetching_ahead_changes_nothing(seed: int) -> None:
         for model in memory.maps:
             step(dice, model)
             memory.set_key(some_key(dice, model.shape.key))
+            index.hash_key(memory.words, model.head)
             before = memory.words.copy()
             index.fetch_oldest(memory.words, model.head)
-            bucket = index.fetch_bucket(memory.words, model.head)
-            place = index.fetch_place(memory.words, model.head, bucket)
-            assert -1 <= place < model.shape.capacity
+            index.fetch_bucket(memory.words, model.head, KEY)
+            place = index.fetch_place(memory.words, model.head, KEY)
+            assert place == index.seek(memory.words, model.head, KEY)
             assert np.array_equal(memory.words, before)
