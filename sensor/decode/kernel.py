@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor.capture.batch import FrameBatch, batch_of
+from sensor.capture.batch import FrameBatch
 from sensor.decode.decoded import Decoded
 from sensor.jit import entry, fixed, inlined, word_at
 from sensor.schema.rows import OBSERVATION, STACK_LIMIT
@@ -1776,11 +1776,17 @@ def _carrier(walk: Record, rows: Array) -> Number:
 def _example() -> tuple[Any, ...]:
     from sensor.decode.settings import DecodeSettings  # a builder's alone: it brings codecs
 
-    columns = tuple(_fixed(np.empty(0, dtype)) for dtype in ("i8", "i8", "i8", "i8", "i4"))
-    arena = _octets(np.empty(_WORD_SIZE, dtype=np.uint8))
+    columns = tuple(_read_only(dtype) for dtype in ("i8", "i8", "i8", "i8", "i4"))
     settings = _settings(DecodeSettings())
     rows = np.empty(0, dtype=ROW)
-    return arena, columns, settings, np.empty(0, WALK), rows, np.empty(0, np.uint8), 0, 0
+    return _read_only("u1"), columns, settings, np.empty(0, WALK), rows, np.empty(0, np.uint8), 0, 0
+
+
+def _read_only(dtype: str) -> Array:
+    """What is only read may be writable or not."""
+    array = np.empty(0, dtype)
+    array.flags.writeable = False
+    return array
 
 
 @entry(_example)
@@ -1877,25 +1883,15 @@ def _domains(settings: DecodeSettings) -> Array:
     return found
 
 
-def _fixed(column: Array) -> Array:
-    """The same values in the one type that ``_decode`` is compiled for."""
-    column = np.ascontiguousarray(column).view()
-    column.flags.writeable = False
-    return column
-
-
 def _octets(arena: Array) -> Array:
     """The same octets in the one type that ``_decode`` is compiled for, and at least a word."""
     if arena.size < _WORD_SIZE:
         arena = np.pad(arena, (0, _WORD_SIZE))
-    return _fixed(arena)
+    return np.ascontiguousarray(arena)
 
 
 class Kernel:
-    """Decodes batches as ``sensor.decode.scalar.decode_batch`` does.
-
-    The first one made in a process compiles, or loads what an earlier process compiled.
-    """
+    """Decodes batches as ``sensor.decode.scalar.decode_batch`` does."""
 
     def __init__(self, settings: DecodeSettings) -> None:
         self._settings = fixed(_settings(settings))
@@ -1903,7 +1899,7 @@ class Kernel:
         self._walk["layers"] = min(settings.layers, STACK_LIMIT)
         self._walk["tunnels"] = self._tunnels = min(settings.tunnels, STACK_LIMIT)
         self._rows = np.empty(_FIRST_ROWS, dtype=OBSERVATION)
-        self.decode(batch_of([b""]))
+        self._views = self._rows.view(ROW)
 
     def decode(self, batch: FrameBatch) -> Decoded:
         """Decode every frame of a batch, in order.
@@ -1913,7 +1909,7 @@ class Kernel:
         raises for what a frame holds.
         """
         columns = (batch.offsets, batch.captured, batch.wire, batch.times, batch.linktypes)
-        frames = _octets(batch.arena), tuple(_fixed(column) for column in columns)
+        frames = _octets(batch.arena), tuple(map(np.ascontiguousarray, columns))
         reasons = np.empty(len(batch), dtype=np.uint8)
         self._walk["source"] = batch.source
         self._walk["count"] = done = 0
@@ -1926,10 +1922,9 @@ class Kernel:
     def _decode(
         self, arena: Array, columns: tuple[Array, ...], reasons: Array, first_frame: int, start: int
     ) -> int:
-        rows = self._rows.view(ROW)
         with np.errstate(over="ignore"):  # uncompiled, the product of a digest overflows aloud
             done: int = _decode(
-                arena, columns, self._settings, self._walk, rows, reasons, first_frame, start
+                arena, columns, self._settings, self._walk, self._views, reasons, first_frame, start
             )
         return done
 
@@ -1939,4 +1934,4 @@ class Kernel:
         rows = np.empty(min(2 * len(self._rows), most), dtype=OBSERVATION)
         count = self._walk["count"][0]
         rows[:count] = self._rows[:count]
-        self._rows = rows
+        self._rows, self._views = rows, rows.view(ROW)

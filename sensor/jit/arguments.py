@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -38,34 +39,37 @@ def flat(values: tuple[Any, ...], kinds: Kind) -> list[int]:
     An array is seven words or more: two for Numba's owners (none), elements, octets of an element,
     address, then the length of each dimension and the octets from one to the next.
     """
+    if not isinstance(kinds, tuple) or len(values) != len(kinds):
+        raise TypeError(f"{len(values)} arguments cannot be taken for {kinds}")
     words: list[int] = []
-    if len(values) != len(kinds):
-        raise TypeError(f"{len(values)} arguments instead of {len(kinds)}")
     for value, kind in zip(values, kinds, strict=True):
-        if isinstance(value, np.ndarray):
-            if not _is_of(value, kind):
-                raise TypeError(f"an array of {kind_of(value)} cannot be taken for {kind}")
-            address = value.ctypes.data
-            words += (0, 0, value.size, value.itemsize, address, *value.shape, *value.strides)
+        if kind is int or kind is bool:
+            words.append(index(value))
         elif isinstance(value, Fixed):
             if value.kind != kind:
                 raise TypeError(f"arguments of {value.kind} cannot be taken for {kind}")
             words += value.words
         elif isinstance(value, tuple):
             words += flat(value, kind)
-        elif kind is int or kind is bool:
-            words.append(int(value))
+        elif isinstance(value, np.ndarray):
+            if not _is_of(value, kind):
+                raise TypeError(f"an array of {kind_of(value)} cannot be taken for {kind}")
+            address = value.ctypes.data
+            words += (0, 0, value.size, value.itemsize, address, *value.shape, *value.strides)
         else:
             raise TypeError(f"{value!r} cannot be taken for {kind}")
     return words
 
 
 def _is_of(array: Any, kind: Kind) -> bool:
-    if not isinstance(kind, tuple) or kind[:1] != (_ARRAY,):
+    if not isinstance(kind, tuple) or kind[0] is not _ARRAY:
         return False
     _, dtype, dimensions, contiguous, writeable, aligned = kind
     flags = array.flags
-    if array.dtype != dtype or array.ndim != dimensions:
-        return False
-    fits = flags.c_contiguous >= contiguous and flags.writeable >= writeable
-    return bool(fits and flags.aligned >= aligned)
+    return bool(
+        array.dtype == dtype
+        and array.ndim == dimensions
+        and (flags.c_contiguous or not contiguous)
+        and (flags.writeable or not writeable)
+        and (flags.aligned or not aligned)
+    )

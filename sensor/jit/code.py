@@ -8,6 +8,7 @@ import mmap
 import os
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,12 @@ class Code:
         """The entry of that name, from the words of its arguments to its result."""
         taken, given = self._words[name]
         # A word for the status, then the arguments, over which the result is written.
-        block = ctypes.c_int64 * (1 + max(taken, given))
-        kind = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_int64))
-        call = kind(self._memory.get_function_address(name))
+        more = [0] * (given - taken)
+        call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._memory.get_function_address(name))
 
         def run(words: list[int]) -> Any:
-            found = block(0, *words)
-            call(found)
+            found = array("q", [0, *words, *more])
+            call(found.buffer_info()[0])
             if found[0]:
                 raise IndexError(f"{name} left an array (status {found[0]})")
             if given == 1:

@@ -68,7 +68,7 @@ def test_what_the_code_does_not_rely_on_is_not_asked_for() -> None:
 def test_arguments_too_few_or_too_many_are_refused() -> None:
     values = example()
     for other in (values[:-1], (*values, 1)):
-        with pytest.raises(TypeError, match="arguments instead of 4"):
+        with pytest.raises(TypeError, match="arguments cannot be taken for"):
             flat(other, kind_of(values))
 
 
