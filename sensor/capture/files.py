@@ -23,9 +23,9 @@ from sensor.capture.stream import (
 from sensor.capture.window import Scan, Window
 from sensor.errors import CaptureError
 
-# Twice as much falls out of a processor's caches; half of it is twice as many batches, and what
-# each one costs beside its frames shows.
-ARENA = 1 << 21
+# Twice as much falls out of a processor's caches; with half as much, what each batch costs beside
+# its frames shows.
+ARENA = 1 << 22
 _FIRST_TIME_ARENA = 1 << 16
 
 # What people name by mistake, so that the message can say what it is.

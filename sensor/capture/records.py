@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sensor.capture.batch import MAX_CAPTURED, FrameBatch
 from sensor.jit import entry, inlined, prefetch, word_at
 
-MAX_ROWS = 1 << 15  # of a batch; 2 MiB holds fewer frames of Ethernet's smallest size
+MAX_ROWS = 1 << 16  # of a batch; 4 MiB holds fewer frames of Ethernet's smallest size
 
 OBSOLETE_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 2, 3, 6
 BLOCK_FRAME = 12  # type, length, and the length again at the end
