@@ -75,21 +75,29 @@ def described(image: bool, entries: Iterable[tuple[str, int, int, int]]) -> byte
 
 
 class Executable:
-    """Memory that holds an image of machine code."""
+    """Memory that holds an image of machine code; it is never writable and executable at once."""
 
     def __init__(self, code: bytes, places: dict[str, int]) -> None:
-        place = os.memfd_create("machine code")
         try:
-            os.write(place, code)
-            prot = mmap.PROT_READ | mmap.PROT_EXEC
-            self._memory = mmap.mmap(place, len(code), flags=mmap.MAP_PRIVATE, prot=prot)
-        finally:
-            os.close(place)
+            self._memory = _mapped(code)
+        except OSError as error:
+            raise SensorError(
+                f"this system lets no program make machine code ({error.strerror}): allow it, or "
+                "set NUMBA_DISABLE_JIT=1, with which all takes hundreds of times as long"
+            ) from None
         self._start = np.frombuffer(self._memory, dtype=np.uint8).ctypes.data
         self._places = places
 
     def get_function_address(self, name: str) -> int:
         return self._start + self._places[name]
+
+
+def _mapped(code: bytes) -> mmap.mmap:
+    place = os.memfd_create("machine code")
+    with open(place, "r+b", buffering=0) as file:
+        file.write(code)
+        allowed = mmap.PROT_READ | mmap.PROT_EXEC
+        return mmap.mmap(place, len(code), flags=mmap.MAP_PRIVATE, prot=allowed)
 
 
 def _linked(machine: bytes) -> Any:
@@ -118,8 +126,12 @@ def load(*modules: str) -> None:
         builders = {module: _Builder(module) for module, data in found.items() if data is None}
         if builders:
             _tell_compiling()
-        for module, data in found.items():
-            _loaded[module] = Code(data or builders[module].finish(folder))
+        try:
+            for module, data in found.items():
+                _loaded[module] = Code(data or builders[module].finish(folder))
+        finally:
+            for builder in builders.values():
+                builder.end()
 
 
 def code_of(module: str) -> Code:
@@ -158,6 +170,12 @@ class _Builder:
             except OSError as error:
                 _tell_not_kept(error)
         return data
+
+    def end(self) -> None:
+        """Nobody waits for it any more, if it is still at work."""
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 @functools.cache

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import random
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from sensor.errors import SensorError
+from sensor.jit.code import Executable
 from tests.jit.project import KERNEL, PROGRAM, Project
 
 
@@ -198,3 +203,31 @@ print(kernel.limit(2), other.limit(2))
 """
     assert project.run(program) == "20 22"
     assert [path.name for path in project.kept()] == ["sensor.decode.kernel", "sensor.decode.other"]
+
+
+def test_builders_end_with_whoever_waits_for_them(project: Project) -> None:
+    source = project.folder / "sensor/decode/kernel.py"
+    source.write_text(KERNEL + "\nimport os, sys, time\nif 'numba' in sys.modules:\n")
+    with source.open("a") as file:
+        file.write("    open('builder', 'w').write(str(os.getpid()))\n    time.sleep(600)\n")
+    process = project.start("import sensor.decode.kernel as kernel\nkernel.limit(1)\n")
+    named = project.folder / "sensor/jit/builder"
+    while not (named.exists() and named.read_text()):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate()
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(named.read_text()), 0)
+
+
+def test_a_system_that_forbids_machine_code_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "memfd_create", forbid)
+    with pytest.raises(
+        SensorError, match=r"\(Permission denied\): allow it, or set NUMBA_DISABLE_JIT=1"
+    ):
+        Executable(b"\xc3", {})
