@@ -4,14 +4,15 @@ Frames are smaller than on a real uplink, 212 octets on average in the mixed cap
 the tunnelled one, so that 10,000,000 of them stay in the memory of a small machine: half of TCP's
 segments are bare acknowledgements, the others carry 60 to 1,000 octets (inside tunnels 24 to 480);
 voice has 160, DNS and ARP what they need. Payload is random and checksums are right. Conversations
-begin, answer and end, but for those that the end of the capture cuts.
+begin, answer and end, but for those that the end of the capture cuts. In the scattered
+capture ordinary ones have their first frame only, and frames 90 octets.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -46,6 +47,17 @@ def mixed(frames: int) -> Recipe:
     """2 % tunnelled, over 300 tunnels."""
     shares = (*ordinary(98), *tunnelled(2))
     return Recipe(frames, 200_000, shares, Tunnels(264, 24, 12))
+
+
+def scattered(frames: int) -> Recipe:
+    """As ``mixed``, but each ordinary frame is a flow of its own.
+
+    So it is in scans, floods and sampled traffic. Tools that follow flows need longer for it.
+    """
+    alone = [
+        Share(replace(script, steps=script.steps[:1]), share) for script, share in ordinary(98)
+    ]
+    return replace(mixed(frames), shares=(*alone, *tunnelled(2)))
 
 
 def all_tunnelled(frames: int, tunnels: int = 10_000) -> Recipe:

@@ -63,6 +63,8 @@ class _Judge:
             over_tcpdump, over_suricata = (1, 50) if frames >= _LARGE else (0.5, 25)
             self._over("mixed", frames, TCPDUMP.name, over_tcpdump)
             self._over("mixed", frames, SURICATA.name, over_suricata)
+        self._over("scattered", self._plan.scattered, TCPDUMP.name, 0.5)
+        self._over("scattered", self._plan.scattered, SURICATA.name, 25)
         largest = max(self._plan.tunnelled)
         self._over("tunnelled", largest, SURICATA.name, 10)
         self._over("tunnelled", largest, TSHARK, 100)

@@ -31,6 +31,7 @@ _TRAFFIC: tuple[str, ...] = (
 
 _RECIPES: dict[str, Callable[[int], captures.Recipe]] = {
     "mixed": captures.mixed,
+    "scattered": captures.scattered,
     "tunnelled": captures.all_tunnelled,
     "forged": captures.forged,
 }
@@ -48,8 +49,8 @@ _VARIANTS: dict[str, tuple[list[str], _Write]] = {
 def make(group: str, frames: int, folder: Path) -> list[Capture]:
     """All captures of a group, each of so many frames.
 
-    Groups are mixed, tunnelled and forged (see ``captures``), packets, conversations and endpoints
-    (see ``worst``).
+    Groups are mixed, scattered, tunnelled and forged (see ``captures``), packets, conversations
+    and endpoints (see ``worst``).
     """
     if group in _RECIPES:
         recipe = _RECIPES[group](frames)

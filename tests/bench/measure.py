@@ -31,10 +31,19 @@ class Run:
 
 def run(command: Sequence[str], output: Path, limit: float) -> Run:
     """Run ``command`` with its standard output in ``output``; killed after ``limit`` seconds."""
+    # A developer's shell may keep Python from writing byte code: the sensor would compile its
+    # sources at every start, which a user's start does not do.
+    environment = os.environ.copy()
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with output.open("wb") as out, tempfile.TemporaryFile("w+") as errors:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=errors,
+            env=environment,
+            start_new_session=True,
         )
         timer = Timer(limit, _kill, (process.pid,))
         timer.start()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """``mixed`` and ``tunnelled`` are numbers of frames, smallest first.
+    """``mixed`` and ``tunnelled`` are numbers of frames, smallest first, ``scattered`` is one.
 
     ``packets`` is how often each worst packet is repeated, ``keys`` how many addresses each
     pattern has, ``share`` how many frames tshark is given, ``limit`` the seconds one process may
@@ -15,6 +15,7 @@ class Plan:
     """
 
     mixed: tuple[int, ...]
+    scattered: int
     tunnelled: tuple[int, ...]
     forged: int
     packets: int
@@ -25,10 +26,12 @@ class Plan:
     limit: float
 
 
-SHORT = Plan((2_000_000,), (1_000_000,), 1_000_000, 300, 500_000, 200_000, 3, 10, 120)
+SHORT = Plan(
+    (2_000_000,), 2_000_000, (1_000_000,),
+    1_000_000, 300, 500_000, 200_000, 3, 10, 120,
+)  # fmt: skip
 FULL = Plan(
-    (2_000_000, 10_000_000),
-    (1_000_000, 10_000_000),
+    (2_000_000, 10_000_000), 2_000_000, (1_000_000, 10_000_000),
     1_000_000, 1_000, 500_000, 1_000_000, 3, 10, 600,
 )  # fmt: skip
 FEW = 20  # frames of the file that shows what starting costs

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Sequence
+from importlib import metadata
 from pathlib import Path
 
 from .goals import MEBIBYTE, RANDOM, Goal, beyond_start
@@ -13,6 +14,12 @@ from .plan import Plan
 from .results import Measured, Missing, Results
 from .tools import HELP, OURS, Tool, version
 
+_MADE_OF = {
+    "mixed": "ordinary flows of about 15 frames",
+    "scattered": "each ordinary frame a flow of its own",
+    "tunnelled": "nothing but tunnels",
+    "forged": "each frame from another endpoint",
+}
 _CONSTRUCTED = ("packets", "conversations", "endpoints")
 
 
@@ -23,8 +30,10 @@ def report(
     rows = [row for row in results.rows if row.capture.group not in _CONSTRUCTED]
     constructed = [row for row in results.rows if row.capture.group in _CONSTRUCTED]
     parts = [
-        f"{machine()}. Captures are read once before, so that they come from memory; the sensor's "
-        f"compiled code is in its cache. Medians of {plan.rounds} rounds in turn, whole processes.",
+        f"{machine()}; {libraries()}. Whole processes, start included; medians of {plan.rounds} "
+        "rounds in turn where no other number of runs is given. Captures are read once before, so "
+        "that they come from memory; the sensor's byte code and machine code are kept from a run "
+        "that is not counted.",
         "\n".join(f"- {line}" for line in _held(rows)),
         _table(_PEERS, [_peer_cells(row, results) for row in rows], markdown),
         "\n".join(f"- {line}" for line in _explained(tools)),
@@ -43,13 +52,20 @@ def machine() -> str:
     return f"{model}, {cores} cores, {memory:.0f} GiB, Linux {platform.release()}"
 
 
+def libraries() -> str:
+    """What the sensor's speed depends on beside itself."""
+    versions = [f"{name} {metadata.version(name)}" for name in ("Numba", "NumPy")]
+    return ", ".join([f"Python {platform.python_version()}", *versions])
+
+
 def _held(rows: Iterable[Measured]) -> list[str]:
     """What the captures are, each once."""
-    held = {row.capture.title: row.capture.census for row in rows}
+    held = {(row.capture.group, row.capture.title): row.capture.census for row in rows}
     return [
-        f"{title}: {census.mean_length:.0f} octets a frame, {census.tunnels:,} tunnels, "
+        f"{title}: {_MADE_OF[group]}, {census.mean_length:.0f} octets a frame, "
+        f"{census.tunnels:,} tunnels, "
         f"{100 * census.tunnelled / census.frames:.3g} % of frames tunnelled"
-        for title, census in held.items()
+        for (group, title), census in held.items()
     ]
 
 
@@ -58,18 +74,19 @@ def _explained(tools: Iterable[Tool]) -> list[str]:
 
 
 _PEERS = (
-    "capture", "tool", "median s", "least", "spread", "CPU s", "MiB", "M frames/s",
-    "sensor is", "tunnelled frames seen",
+    "capture", "tool", "runs", "median s", "least", "spread", "CPU s", "MiB", "M frames/s",
+    "sensor's pace over it", "tunnelled frames seen",
 )  # fmt: skip
 
 
 def _peer_cells(row: Measured, results: Results) -> list[str]:
     if row.failure:
-        return [row.capture.title, row.tool.name, *["-"] * 7, row.failure]
+        return [row.capture.title, row.tool.name, *["-"] * 8, row.failure]
     samples = row.samples
     return [
         row.capture.title,
         row.tool.name,
+        str(len(samples.runs)),
         *(f"{number:.3f}" for number in (samples.median, samples.least, samples.spread)),
         f"{samples.processor:.2f}",
         f"{samples.resident / MEBIBYTE:.0f}",
@@ -121,7 +138,7 @@ def _over_random(row: Measured, work: float, results: Results) -> str:
     return ""
 
 
-_GOALS = ("goal", "wanted", "figure", "")
+_GOALS = ("goal", "wanted", "figure", "verdict")
 
 
 def _goal_cells(goal: Goal) -> list[str]:

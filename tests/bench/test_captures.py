@@ -13,8 +13,11 @@ import pytest
 from sensor.capture.files import CaptureFile
 from sensor.decode.scalar import decode_batch
 from sensor.decode.settings import DecodeSettings
+from sensor.frames import read_frames
 from sensor.schema.rows import Observation, unpack
 from sensor.schema.words import Anomaly, Evidence, TeredoPacket
+from sensor.track.settings import TrackSettings
+from sensor.wire.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN
 from tests.command import call_sensor
 
 from . import captures, make, worst
@@ -23,10 +26,13 @@ from .census import Census
 
 RECIPES = {
     "mixed": captures.mixed(4_000),
+    "scattered": captures.scattered(4_000),
     "tunnelled": captures.all_tunnelled(3_000, tunnels=60),
     "forged": captures.forged(300),
 }
 RIGHT = "tcp.checksum.status == 0 || udp.checksum.status == 0 || icmpv6.checksum.status == 0"
+# Where a packet without options has its protocol and addresses, and how wide these are.
+_FLOW_FIELDS = {ETHERTYPE_IPV4: (9, 12, 4), ETHERTYPE_IPV6: (6, 8, 16)}
 CHECKED = [f"-o{name}.check_checksum:TRUE" for name in ("ip", "tcp", "udp")]
 
 
@@ -111,10 +117,38 @@ def test_packet_time_runs_forward_at_the_rate_of_the_recipe(
     assert times[-1] - times[0] < 10 * recipe.frames / recipe.rate * 1e9 + 3e9
 
 
-def test_a_mixed_capture_is_mostly_something_else() -> None:
-    census = captures.write(captures.mixed(200_000), io.BytesIO())
+@pytest.mark.parametrize(("group", "length"), [("mixed", 206), ("scattered", 90)])
+def test_a_mixed_capture_is_mostly_something_else(group: str, length: int, tmp_path: Path) -> None:
+    (made,) = make.make(group, 200_000, tmp_path)
+    census = made.census
     assert 0.015 < (census.tunnelled - 4 * census.tunnels) / census.frames < 0.025
-    assert 150 < census.mean_length < 250
+    assert census.mean_length == pytest.approx(length, rel=0.2)
+
+
+def flows_of(path: Path) -> list[tuple[int, frozenset[bytes]]]:
+    """Of each ordinary frame that has one: protocol and both ends, with their ports."""
+    found = []
+    for frame in read_frames([str(path)], DecodeSettings(), TrackSettings(), []):
+        tagged = frame.data[12:14] == ETHERTYPE_VLAN.to_bytes(2)
+        ethertype = int.from_bytes(frame.data[16:18] if tagged else frame.data[12:14])
+        if frame.rows or ethertype not in _FLOW_FIELDS:
+            continue
+        protocol, addresses, width = _FLOW_FIELDS[ethertype]
+        packet = frame.data[18 if tagged else 14 :]
+        ports = addresses + 2 * width
+        ends = (
+            packet[addresses + i * width :][:width] + packet[ports + i * 2 :][:2] for i in (0, 1)
+        )
+        found.append((packet[protocol], frozenset(ends)))
+    return found
+
+
+def test_each_ordinary_frame_of_a_scattered_capture_is_a_flow(tmp_path: Path) -> None:
+    (made,) = make.make("scattered", 10_000, tmp_path)
+    flows = flows_of(made.path)
+    ordinary = made.census.frames - made.census.tunnelled
+    assert 0.96 * ordinary < len(flows) < ordinary  # the others are of ARP
+    assert len(set(flows)) == len(flows)
 
 
 def test_forged_endpoints_are_all_different(tmp_path: Path) -> None:

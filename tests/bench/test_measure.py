@@ -34,6 +34,13 @@ def test_a_run_keeps_its_output_and_says_what_it_held(tmp_path: Path) -> None:
     assert done.seconds > 0
 
 
+def test_a_run_may_keep_byte_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("KEPT", "yes")
+    python("import os, sys; print(sys.dont_write_bytecode, os.environ['KEPT'])", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "False yes\n"
+
+
 def test_a_failing_run_gives_its_last_words(tmp_path: Path) -> None:
     done = python("import sys; sys.exit('no such capture')", tmp_path / "out")
     assert done.failure == "exit 1: no such capture"
@@ -88,6 +95,9 @@ MEASURED = {
     ("mixed", 2_000_000, "suricata"): 7.0,
     ("mixed", 2_000_000, "sensor"): 0.4,
     ("mixed", 10_000_000, "sensor"): 3.0,
+    ("scattered", 2_000_000, "tcpdump"): 0.2,
+    ("scattered", 2_000_000, "suricata"): 25.0,
+    ("scattered", 2_000_000, "sensor"): 0.5,
 }
 
 
@@ -100,6 +110,8 @@ def test_goals_are_judged_by_their_own_figures() -> None:
     assert verdicts["mixed 2,000,000: throughput over tcpdump's"] is True
     assert verdicts["mixed 2,000,000: throughput over suricata's"] is False
     assert verdicts["mixed 10,000,000: throughput over tcpdump's"] is None
+    assert verdicts["scattered 2,000,000: throughput over tcpdump's"] is False
+    assert verdicts["scattered 2,000,000: throughput over suricata's"] is True
     assert verdicts["sensor --help"] is True
     assert verdicts["memory, maximum resident set of any run"] is True
     assert verdicts["worst constructed packet, kernel"] is None
@@ -107,7 +119,7 @@ def test_goals_are_judged_by_their_own_figures() -> None:
 
 def test_a_sensor_that_misses_frames_reaches_nothing() -> None:
     goals = judge(filled(MEASURED, seen=9), SHORT)
-    (over,) = (goal for goal in goals if goal.name.endswith("over tcpdump's"))
+    over = next(goal for goal in goals if goal.name.endswith("over tcpdump's"))
     assert over.reached is None
     assert over.why == "sensor on mixed 2,000,000: reported 9 of 10 tunnelled frames"
 
@@ -142,6 +154,7 @@ def test_a_report_names_figures_and_verdicts(markdown: bool) -> None:
     assert line.startswith("|") == markdown
     assert [part for part in ("17.5 times", "NOT reached") if part not in line] == []
     assert "10 of 10" in text
+    assert "scattered 2,000,000: each ordinary frame a flow of its own" in text
     assert "Linux" in text
 
 
