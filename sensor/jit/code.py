@@ -33,6 +33,7 @@ IMAGE, OBJECT = "image", "object"
 # Machine code must fit the sources that this process has read: all but few are read after this one.
 _AT_START = digest()
 _HERE = Path(__file__).parent
+_LINES_TOLD = 8  # of what a builder that fails has said
 
 
 class Code:
@@ -160,8 +161,11 @@ class _Builder:
         """Its object file, kept if that can be; SensorError where it fails."""
         data, errors = self._process.communicate()
         if self._process.returncode:
-            last = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            raise SensorError(f"{self._module} cannot be compiled for this machine: {last}")
+            told = errors.decode(errors="replace").strip().splitlines()[-_LINES_TOLD:]
+            raise SensorError(
+                f"{self._module} cannot be compiled for this machine "
+                f"(exit {self._process.returncode}): " + "\n".join(told)
+            )
         if digest() != _AT_START:
             raise SensorError("the sensor was changed while it started: start it again")
         if folder is not None:

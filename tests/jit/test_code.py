@@ -187,9 +187,9 @@ try:
 except SensorError as error:
     print(error)
 """
-    assert project.run(program).startswith(
-        "sensor.decode.kernel cannot be compiled for this machine: "
-    )
+    told = project.run(program)
+    assert told.startswith("sensor.decode.kernel cannot be compiled for this machine (exit 1): ")
+    assert "str(count)" in told
     assert project.kept() == []
 
 
