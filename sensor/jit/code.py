@@ -129,7 +129,10 @@ def load(*modules: str) -> None:
             _tell_compiling()
         try:
             for module, data in found.items():
-                _loaded[module] = Code(data or builders[module].finish(folder))
+                if data is None:
+                    data = builders[module].finish() or builders[module].again()
+                    _keep(folder, module, data)
+                _loaded[module] = Code(data)
         finally:
             for builder in builders.values():
                 builder.end()
@@ -153,26 +156,29 @@ class _Builder:
         paths = [str(_HERE.parents[1]), *map(os.path.abspath, sys.path)]
         command = [sys.executable, *optimize, "-c", _BUILD, json.dumps(paths), module]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            command, cwd=_HERE, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        self._start: Callable[[], Any] = functools.partial(
+            subprocess.Popen, command, cwd=_HERE, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
         )
+        self._process = self._start()
 
-    def finish(self, folder: Folder | None) -> bytes:
-        """Its object file, kept if that can be; SensorError where it fails."""
-        data, errors = self._process.communicate()
-        if self._process.returncode:
-            told = errors.decode(errors="replace").strip().splitlines()[-_LINES_TOLD:]
+    def finish(self) -> bytes:
+        """What it built; nothing where it failed."""
+        data, self._errors = self._process.communicate()
+        return b"" if self._process.returncode else bytes(data)
+
+    def again(self) -> bytes:
+        """Built by a second process, SensorError if that fails too.
+
+        Of some hundred builds of the same source, each with another order of its sets, one failed.
+        """
+        self._process = self._start()
+        data = self.finish()
+        if not data:
+            told = self._errors.decode(errors="replace").strip().splitlines()[-_LINES_TOLD:]
             raise SensorError(
                 f"{self._module} cannot be compiled for this machine "
                 f"(exit {self._process.returncode}): " + "\n".join(told)
             )
-        if digest() != _AT_START:
-            raise SensorError("the sensor was changed while it started: start it again")
-        if folder is not None:
-            try:
-                folder.write(self._module, data)
-            except OSError as error:
-                _tell_not_kept(error)
         return data
 
     def end(self) -> None:
@@ -180,6 +186,16 @@ class _Builder:
         if self._process.returncode is None:
             self._process.kill()
             self._process.communicate()
+
+
+def _keep(folder: Folder | None, module: str, data: bytes) -> None:
+    if digest() != _AT_START:
+        raise SensorError("the sensor was changed while it started: start it again")
+    if folder is not None:
+        try:
+            folder.write(module, data)
+        except OSError as error:
+            _tell_not_kept(error)
 
 
 @functools.cache

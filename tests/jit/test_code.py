@@ -231,3 +231,13 @@ def test_a_system_that_forbids_machine_code_is_named(monkeypatch: pytest.MonkeyP
         SensorError, match=r"\(Permission denied\): allow it, or set NUMBA_DISABLE_JIT=1"
     ):
         Executable(b"\xc3", {})
+
+
+def test_a_build_that_fails_once_is_tried_again(project: Project) -> None:
+    source = project.folder / "sensor/decode/kernel.py"
+    fails_first = "\nimport os, sys\nif 'numba' in sys.modules and not os.path.exists('failed'):\n"
+    fails_first += "    open('failed', 'w').close()\n    sys.exit(3)\n"
+    source.write_text(KERNEL + fails_first)
+    assert project.run() == "18 built"
+    assert (project.folder / "sensor/jit/failed").exists()
+    assert project.run() == "18 kept"
