@@ -172,7 +172,7 @@ class Replay:
         # And these for the other.
         self._scopes: set[Scope] = set()
         self._foreign: set[int] = set()  # captures of a link type that cannot be read
-        table = Table(track, tuple(source.vantage for source in sources))
+        self._table = table = Table(track, tuple(source.vantage for source in sources))
         paths = tuple(source.path for source in sources)
         self._tracker = Tracker(track, table, paths, service_name, story)
 
@@ -246,7 +246,9 @@ class Replay:
     def _portions(self) -> Generator[_Portion]:
         """All that there is to track, in order; each valid until SLOTS more are asked for."""
         for batch, kernel in zip(self._parts(), itertools.cycle(self._kernels), strict=False):
-            yield self._portion((batch, kernel.decode(batch)))
+            decoded = kernel.decode(batch)
+            self._table.prepare(decoded.rows)
+            yield self._portion((batch, decoded))
         yield self._portion(None)
 
     def _portion(self, frames: tuple[FrameBatch, Decoded] | None) -> _Portion:

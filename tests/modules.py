@@ -35,5 +35,6 @@ def compiled(module: ModuleType) -> Any:
     decorator = numba.njit(boundscheck=True, error_model="numpy", _nrt=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sensor.jit, "compiled", decorator)
+        patch.setattr(sensor.jit, "inlined", decorator)
         patch.setattr(sensor.jit, "prefetch", build._prefetch)
         return again(module, f"compiled_{module.__name__.rpartition('.')[2]}")

@@ -10,6 +10,7 @@ NUMBA_DISABLE_JIT=1 runs everything as Python.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from sensor.jit.code import code_of, load
 
 __all__ = [
     "DISABLED",
+    "bound",
     "compiled",
     "entry",
     "fixed",
@@ -68,6 +70,19 @@ def fixed(values: tuple[Any, ...]) -> Any:
     return values if DISABLED else Fixed(values)
 
 
+def bound(function: Callable[..., Any], *first: Any) -> Callable[..., Any]:
+    """An entry with its first arguments laid out once, for calls with numbers as the others.
+
+    Laying them out takes longer than such a call. One thread at a time may call it; it keeps the
+    arrays, which are never replaced.
+    """
+    return (
+        function.bound(*first)
+        if isinstance(function, Entry)
+        else functools.partial(function, *first)
+    )
+
+
 class Entry:
     """One function that Python calls, with the machine code of its module behind it."""
 
@@ -78,13 +93,22 @@ class Entry:
         self.__name__ = function.__name__
         self._module = function.__module__
         self._example = example
-        self._call: Any = None
 
     def __call__(self, *values: Any) -> Any:
-        if self._call is None:
-            self._kinds = kind_of(self._example())
-            self._call = code_of(self._module).function(self.__name__)
-        return self._call(flat(values, self._kinds))
+        return self._run(flat(values, self._kinds))
+
+    def bound(self, *first: Any) -> Callable[..., Any]:
+        """See ``bound``."""
+        words = flat(first, self._kinds[: len(first)])
+        return code_of(self._module).bound(self.__name__, words, first)
+
+    @functools.cached_property
+    def _kinds(self) -> Any:
+        return kind_of(self._example())
+
+    @functools.cached_property
+    def _run(self) -> Callable[[list[int]], Any]:
+        return code_of(self._module).function(self.__name__)
 
 
 # What compiled code may do and Python may not.

@@ -53,20 +53,48 @@ class Code:
     def function(self, name: str) -> Callable[[list[int]], Any]:
         """The entry of that name, from the words of its arguments to its result."""
         taken, given = self._words[name]
+        call = self._callable(name)
         # A word for the status, then the arguments, over which the result is written.
         more = [0] * (given - taken)
-        call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._memory.get_function_address(name))
 
         def run(words: list[int]) -> Any:
             found = array("q", [0, *words, *more])
             call(found.buffer_info()[0])
-            if found[0]:
-                raise IndexError(f"{name} left an array (status {found[0]})")
-            if given == 1:
-                return found[1]
-            return tuple(found[1 : 1 + given]) if given else None
+            return _result(name, found, given)
 
         return run
+
+    def bound(self, name: str, first: list[int], arrays: object) -> Callable[..., Any]:
+        """The same with the words of its first arguments, to be called with the other words.
+
+        It keeps the arrays that they lead to.
+        """
+        taken, given = self._words[name]
+        call = self._callable(name)
+        block: Any = (ctypes.c_int64 * (1 + max(taken, given)))(0, *first)
+        place, behind = 1 + len(first), 1 + taken
+        address, written = ctypes.addressof(block), first[:given]
+
+        def run(*words: int) -> Any:
+            block[1 : 1 + len(written)] = written
+            block[place:behind] = words
+            call(address)
+            return _result(name, block, given)
+
+        run.arrays = arrays  # type: ignore[attr-defined]
+        return run
+
+    def _callable(self, name: str) -> Callable[[int], None]:
+        return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._memory.get_function_address(name))
+
+
+def _result(name: str, block: Any, given: int) -> Any:
+    """What an entry has written over its words."""
+    if block[0]:
+        raise IndexError(f"{name} left an array (status {block[0]})")
+    if given == 1:
+        return block[1]
+    return tuple(block[1 : 1 + given]) if given else None
 
 
 def described(image: bool, entries: Iterable[tuple[str, int, int, int]]) -> bytes:
@@ -156,9 +184,13 @@ class _Builder:
         paths = [str(_HERE.parents[1]), *map(os.path.abspath, sys.path)]
         command = [sys.executable, *optimize, "-c", _BUILD, json.dumps(paths), module]
         pipe = subprocess.PIPE
-        self._start: Callable[[], Any] = functools.partial(
-            subprocess.Popen, command, cwd=_HERE, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
-        )
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                command, cwd=_HERE, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+            )
+
+        self._start = start
         self._process = self._start()
 
     def finish(self) -> bytes:

@@ -10,8 +10,9 @@ The hash is NH over words (each half added to a secret, halves multiplied, produ
 not know the secrets finds two keys of one bucket with a chance of two in the number of buckets.
 Results never depend on the secrets.
 
-A key to be found or added stands anywhere in the memory with its hash in the word before it, so
-that whoever needs it twice hashes it once. Where no place is named it is the key at hand.
+A key to be found or added stands anywhere, in this memory or another, with its hash in the word
+before it, so that whoever needs it twice hashes it once. Where no place is named it is the key at
+hand.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sensor.jit import compiled, prefetch
+from sensor.jit import compiled, inlined, prefetch
 
 Memory = npt.NDArray[np.int64]
 signed: Any = np.int64  # a word of 64 bits, whatever number it came from
@@ -39,8 +40,8 @@ HEAD = int(KEY) + KEY_WORDS
 # The head of each map.
 _CAPACITY, _WIDTH, _STRIDE, _SHIFT, _MASK = 0, 1, 2, 3, 4
 _COUNT, _USED, _FREE, _OLDEST, _NEWEST = 5, 6, 7, 8, 9
-_PLACES, _BUCKETS, _LEAST_SHIFT = 10, 11, 12
-MAP_HEAD = 13
+_PLACES, _BUCKETS, _LEAST_SHIFT, _LAST_FREE = 10, 11, 12, 13
+MAP_HEAD = 14
 # Buckets of an empty map: few, so that a small map stays in the processor's cache.
 _FIRST_BITS = 10
 
@@ -149,12 +150,12 @@ def chain(memory: Memory, ends: int, head: int, field: int, most: int) -> list[i
 # Hashing
 
 
-@compiled
-def _nh(m: Memory, words: int, first: int) -> np.uint64:
-    """NH of the first ``words`` words of the key at hand, with the secrets from ``first`` on."""
+@inlined
+def _nh(m: Memory, words: int, first: int, k: Memory, key: int) -> np.uint64:
+    """NH of a key of so many words at ``k[key]``, with the secrets from ``first`` on."""
     total = np.uint64(words)
     for i in range(words):
-        word = np.uint64(m[KEY + i])
+        word = np.uint64(k[key + i])
         low = (word + np.uint64(m[first + 2 * i])) & _LOW
         high = ((word >> _HALF) + np.uint64(m[first + 2 * i + 1])) & _LOW
         total += low * high
@@ -164,29 +165,28 @@ def _nh(m: Memory, words: int, first: int) -> np.uint64:
 @compiled
 def hash_key(m: Memory, head: int) -> None:
     """Hash the key at hand for a map."""
-    m[KEY - 1] = signed(_nh(m, m[head + _WIDTH], _SECRETS) * np.uint64(m[_ODD]))
+    hash_at(m, m[head + _WIDTH], m, KEY)
 
 
-@compiled
-def fold_key(m: Memory, words: int, key: int) -> None:
-    """Make of the key at hand two words at ``key`` that tell it apart from any other met.
+@inlined
+def hash_at(m: Memory, words: int, k: Memory, key: int) -> None:
+    """Hash a key of so many words, as ``hash_key`` does."""
+    k[key - 1] = signed(_nh(m, words, _SECRETS, k, key) * np.uint64(m[_ODD]))
+
+
+@inlined
+def fold(m: Memory, words: int, k: Memory, key: int, to: Memory, short: int) -> None:
+    """Make of a key of so many words two words at ``to[short]`` that tell it apart from any other
+    met.
 
     Two keys fold to the same with a chance of 2**-64, whatever is known but the secrets. The first
     of the two serves as their hash.
     """
-    first = _nh(m, words, _SECRETS)
-    second = _nh(m, words, _SECRETS + 2 * KEY_WORDS)
-    m[key - 1] = signed(first * np.uint64(m[_ODD]))
-    m[key] = signed(first)
-    m[key + 1] = signed(second)
-
-
-@compiled
-def keep_key(m: Memory, head: int, key: int) -> None:
-    """Hash the key at hand for a map and copy both to ``key``."""
-    hash_key(m, head)
-    for i in range(-1, m[head + _WIDTH]):
-        m[key + i] = m[KEY + i]
+    first = _nh(m, words, _SECRETS, k, key)
+    second = _nh(m, words, _SECRETS + 2 * KEY_WORDS, k, key)
+    to[short - 1] = signed(first * np.uint64(m[_ODD]))
+    to[short] = signed(first)
+    to[short + 1] = signed(second)
 
 
 @compiled
@@ -208,19 +208,19 @@ def data(m: Memory, head: int, place: int) -> int:
 
 
 @compiled
-def _same_key(m: Memory, a: int, b: int, width: int) -> bool:
+def _same_key(m: Memory, a: int, k: Memory, key: int, width: int) -> bool:
     i = 0
-    while i < width and m[a + i] == m[b + i]:
+    while i < width and m[a + i] == k[key + i]:
         i += 1
     return i == width
 
 
 @compiled
-def _write_key(m: Memory, head: int, place: int, key: int) -> None:
+def _write_key(m: Memory, head: int, place: int, k: Memory, key: int) -> None:
     at = _at(m, head, place)
-    m[at + _OWN_HASH] = m[key - 1]
+    m[at + _OWN_HASH] = k[key - 1]
     for i in range(m[head + _WIDTH]):
-        m[at + _KEY + i] = m[key + i]
+        m[at + _KEY + i] = k[key + i]
 
 
 # Finding, adding, ending
@@ -230,13 +230,13 @@ def _write_key(m: Memory, head: int, place: int, key: int) -> None:
 def find(m: Memory, head: int) -> int:
     """The place of the key at hand, or -1; ``add`` may then follow without a second search."""
     hash_key(m, head)
-    return seek(m, head, KEY)
+    return seek(m, head, m, KEY)
 
 
 @compiled
-def seek(m: Memory, head: int, key: int) -> int:
+def seek(m: Memory, head: int, k: Memory, key: int) -> int:
     """The place of a hashed key, or -1; ``put`` may then follow."""
-    hashed, width = m[key - 1], m[head + _WIDTH]
+    hashed, width = k[key - 1], m[head + _WIDTH]
     buckets, mask = m[head + _BUCKETS], m[head + _MASK]
     bucket = _home(m, head, hashed)
     while True:
@@ -245,7 +245,7 @@ def seek(m: Memory, head: int, key: int) -> int:
             return -1
         if (word ^ hashed) & _TAG == 0:
             place = (word & _PLACE) - 1
-            if _same_key(m, _at(m, head, place) + _KEY, key, width):
+            if _same_key(m, _at(m, head, place) + _KEY, k, key, width):
                 return place
         bucket = (bucket + 1) & mask
 
@@ -253,11 +253,11 @@ def seek(m: Memory, head: int, key: int) -> int:
 @compiled
 def add(m: Memory, head: int) -> int:
     """A place for the key at hand, which ``find`` has just missed; -1 if there is none."""
-    return put(m, head, KEY)
+    return put(m, head, m, KEY)
 
 
 @compiled
-def put(m: Memory, head: int, key: int) -> int:
+def put(m: Memory, head: int, k: Memory, key: int) -> int:
     """A place for a hashed key, which ``seek`` has just missed; -1 if there is none."""
     place = m[head + _FREE] - 1
     if place >= 0:
@@ -269,7 +269,7 @@ def put(m: Memory, head: int, key: int) -> int:
         if place >= m[head + _CAPACITY]:
             return -1
         m[head + _USED] = place + 1
-    _write_key(m, head, place, key)
+    _write_key(m, head, place, k, key)
     _into_bucket(m, head, place)
     _append(m, head + _OLDEST, m[head + _PLACES], m[head + _STRIDE], place)
     m[head + _COUNT] += 1
@@ -343,10 +343,23 @@ def drop(m: Memory, head: int, place: int) -> None:
 
 
 @compiled
+def retire(m: Memory, head: int, place: int) -> None:
+    """Drop a place and give it out again after all others, so that what comes one after another
+    lies side by side: for a map of which no place ends otherwise, mostly the oldest."""
+    hide(m, head, place)
+    m[_at(m, head, place) + _PREVIOUS] = 0
+    if m[head + _FREE]:
+        m[_at(m, head, m[head + _LAST_FREE] - 1) + _PREVIOUS] = place + 1
+    else:
+        m[head + _FREE] = place + 1
+    m[head + _LAST_FREE] = place + 1
+
+
+@compiled
 def rename(m: Memory, head: int, place: int) -> None:
     """Give a place the key at hand, which ``find`` has just missed; it keeps its turn."""
     _out_of_bucket(m, head, place)
-    _write_key(m, head, place, KEY)
+    _write_key(m, head, place, m, KEY)
     _into_bucket(m, head, place)
 
 
@@ -362,15 +375,15 @@ def recall(m: Memory, head: int, place: int) -> None:
 
 
 @compiled
-def fetch_bucket(m: Memory, head: int, key: int) -> None:
+def fetch_bucket(m: Memory, head: int, k: Memory, key: int) -> None:
     """Ask for the bucket of a hashed key."""
-    prefetch(m, m[head + _BUCKETS] + _home(m, head, m[key - 1]), 0)
+    prefetch(m, m[head + _BUCKETS] + _home(m, head, k[key - 1]), 0)
 
 
 @compiled
-def fetch_place(m: Memory, head: int, key: int) -> int:
+def fetch_place(m: Memory, head: int, k: Memory, key: int) -> int:
     """Ask for the place of a hashed key; returns it, or another one very rarely, or -1."""
-    hashed, buckets, mask = m[key - 1], m[head + _BUCKETS], m[head + _MASK]
+    hashed, buckets, mask = k[key - 1], m[head + _BUCKETS], m[head + _MASK]
     bucket = _home(m, head, hashed)
     while True:
         word = m[buckets + bucket]
@@ -395,6 +408,16 @@ def fetch_oldest(m: Memory, head: int) -> None:
         at = _at(m, head, after(m, head, oldest(m, head)))
         prefetch(m, m[head + _BUCKETS] + _home(m, head, m[at + _OWN_HASH]), 0)
         prefetch(m, _at(m, head, m[at + _NEXT] - 1), 0)
+
+
+@compiled
+def fetch_side_by_side(m: Memory, head: int, ahead: int) -> None:
+    """Ask for what it will take to retire the place that is so many behind the oldest, and for the
+    place as many further on; there is one at least."""
+    place, used = oldest(m, head) + ahead, m[head + _USED]
+    at = _at(m, head, place if place < used else place - used if place < 2 * used else 0)
+    prefetch(m, m[head + _BUCKETS] + _home(m, head, m[at + _OWN_HASH]), 0)
+    prefetch(m, at + ahead * m[head + _STRIDE], 0)
 
 
 @compiled

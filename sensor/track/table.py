@@ -14,15 +14,15 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sensor.errors import SensorError
-from sensor.jit import DISABLED, compiled, entry, fixed, pointer_to, prefetch
+from sensor.jit import DISABLED, bound, compiled, entry, fixed, pointer_to, prefetch
 from sensor.schema.rows import OBSERVATION, Rows
 from sensor.schema.words import (
     Anomaly,
@@ -56,13 +56,14 @@ from sensor.track.index import (
     fetch_neighbours,
     fetch_oldest,
     fetch_place,
+    fetch_side_by_side,
     find,
-    fold_key,
+    fold,
     following,
+    hash_at,
     hash_key,
     hide,
     in_order,
-    keep_key,
     key_of,
     lay_map,
     oldest,
@@ -70,6 +71,7 @@ from sensor.track.index import (
     recall,
     release,
     rename,
+    retire,
     seek,
     signed,
     sow,
@@ -166,6 +168,13 @@ _DIGEST = OBSERVATION.fields["inner_digest"][1] // 8  # type: ignore[index]
 _NONCE = OBSERVATION.fields["nonce"][1] // 8  # type: ignore[index]
 _ROW_WORDS = OBSERVATION.itemsize // 8
 
+# What is known of each row ahead of its turn, ``_A_WIDTH`` words in ``_State.ahead``: the keys of
+# its flow, copy and conversation and, for one of two directions, view, each behind its hash, and
+# guesses of the places of its flow and its tunnel; -1: not known.
+_A_FLOW, _A_COPY, _A_CONVERSATION, _A_VIEW = 1, 8, 11, 18
+_A_PLACE, _A_TUNNEL, _A_SOURCE_FIRST, _A_OUTBOUND, _A_WIDTH = 20, 21, 22, 23, 24
+_A_SCRATCH = 10  # behind the key of the copy, which is made of 14 words there
+
 # The memory: the head of index.py, the heads of the maps, then the words below. Places in it are
 # NumPy's integers: of Python's, Numba compiles each function anew for every number.
 
@@ -185,15 +194,6 @@ _ENDED_UNPROMOTED, _EVENTS = (next(_words) for _ in range(2))
 # Counts whatever may change which tunnel a flow belongs to; the flow of the frame at hand, or -1,
 # and whether its source is the first end of the key.
 _EPOCH, _FLOW, _SOURCE_FIRST = (next(_words) for _ in range(3))
-# For each of the next rows what was found out ahead of its turn: the keys of its flow, copy and
-# conversation and, for one of two directions, view, each behind its hash, and guesses of the places
-# of its flow and its tunnel; -1: not known.
-_ROWS_AHEAD, _FAR_AHEAD = 16, 12
-_A_FLOW, _A_COPY, _A_CONVERSATION, _A_VIEW = 1, 8, 11, 18
-_A_PLACE, _A_TUNNEL, _A_SOURCE_FIRST, _A_OUTBOUND, _A_WIDTH = 20, 21, 22, 23, 24
-_AHEAD, *_ = (next(_words) for _ in range(_ROWS_AHEAD * _A_WIDTH))
-_NEXT_ROW = next(_words)  # where the last update stopped
-
 _HIT_NAMES = (
     "tunnels", "promotions", "sightings", "flows", "peers", "conversations", "exposures",
     "notices", "tests", "remotes", "hosts",
@@ -256,6 +256,7 @@ class _State(NamedTuple):
     events: npt.NDArray[np.void]
     networks: npt.NDArray[np.int64]  # _N_WIDTH words for each
     vantages: npt.NDArray[np.uint8]
+    ahead: Memory  # of the rows at hand
 
 
 def _example(*others: Any) -> tuple[Any, ...]:
@@ -268,13 +269,19 @@ def _example(*others: Any) -> tuple[Any, ...]:
         events=np.empty(0, dtype=layout.EVENT),
         networks=np.empty(0, dtype=np.int64),
         vantages=np.empty(0, dtype=np.uint8),
+        ahead=np.empty(0, dtype=np.int64),
     )
     return (state, *others)
 
 
-def _update_example() -> tuple[Any, ...]:
+def _prepare_example() -> tuple[Any, ...]:
     rows = np.empty(0, dtype=OBSERVATION)
-    return _example(rows, np.empty((0, _ROW_WORDS), dtype=np.int64), 0, 0)
+    words, ahead = np.empty((0, _ROW_WORDS), dtype=np.int64), np.empty(0, dtype=np.int64)
+    return _example(rows, words, ahead)
+
+
+def _update_example() -> tuple[Any, ...]:
+    return *_prepare_example(), 0, 0
 
 
 def _refuse_example() -> tuple[Any, ...]:
@@ -290,10 +297,10 @@ def _piled_example() -> tuple[Any, ...]:
 
 
 @compiled
-def _bare(s: _State) -> _State:
-    """The same as pointers: places are the table's own, none comes from a packet. Checking each of
-    some hundred accesses for every row, and handing whole arrays from function to function, would
-    take most of the time."""
+def _bare(s: _State, ahead: Memory) -> _State:
+    """The same as pointers, and with what is known ahead of the rows at hand: places are the
+    table's own, none comes from a packet. Checking each of some hundred accesses for every row, and
+    handing whole arrays from function to function, would take most of the time."""
     return _State(
         pointer_to(s.m),
         pointer_to(s.tunnels),
@@ -303,6 +310,7 @@ def _bare(s: _State) -> _State:
         pointer_to(s.events),
         pointer_to(s.networks),
         pointer_to(s.vantages),
+        pointer_to(ahead),
     )
 
 
@@ -578,9 +586,9 @@ def _mark(s: _State, rows: Any, at: int) -> None:
         return
     s.m[_FLOW] = -1
     if row.outer_transport == _OVER_UDP:
-        _learn(s, row, _ahead(at))
+        _learn(s, row, at * _A_WIDTH)
     if _accepted(row):
-        _mark_copy(s, row, _ahead(at) + _A_COPY)
+        _mark_copy(s, row, at * _A_WIDTH + _A_COPY)
 
 
 @compiled
@@ -588,9 +596,9 @@ def _learn(s: _State, row: Any, ahead: int) -> None:
     """Flows seen to tunnel make their later, barer packets credible, never earlier ones."""
     m = s.m
     key = ahead + _A_FLOW
-    flow = seek(m, _FLOWS, key)
+    flow = seek(m, _FLOWS, s.ahead, key)
     m[_FLOW] = flow
-    m[_SOURCE_FIRST] = m[ahead + _A_SOURCE_FIRST]
+    m[_SOURCE_FIRST] = s.ahead[ahead + _A_SOURCE_FIRST]
     known = False
     kind = 0
     if flow >= 0:
@@ -598,11 +606,11 @@ def _learn(s: _State, row: Any, ahead: int) -> None:
         kind = m[at + _F_KIND]
         known = row.time - m[at + _F_LAST] <= m[_TEREDO_IDLE]
     if row.confidence >= _STRONG and (row.kind == _TEREDO or not known):
-        _remember_flow(m, flow, key, signed(row.kind), row.time)
+        _remember_flow(s, flow, key, signed(row.kind), row.time)
         return
     if not known:
         return
-    _remember_flow(m, flow, key, kind, row.time)
+    _remember_flow(s, flow, key, kind, row.time)
     if row.kind != _TEREDO:
         row.kind = kind
         row.kinds = 1 << kind
@@ -611,25 +619,32 @@ def _learn(s: _State, row: Any, ahead: int) -> None:
 
 
 @compiled
-def _flow_key(m: Memory, row: Any, w: Any) -> bool:
+def _flow_key(k: Memory, at: int, row: Any, w: Any) -> bool:
     """Whichever way it runs; returns whether the source is the first end."""
     s0, s1, sp = w[_OUTER_SOURCE], w[_OUTER_SOURCE + 1], signed(row.outer_source_port)
     d0, d1 = w[_OUTER_DESTINATION], w[_OUTER_DESTINATION + 1]
     dp = signed(row.outer_destination_port)
-    m[KEY] = row.outer_version
+    k[at] = row.outer_version
+    return _put_ends(k, at + 1, s0, s1, sp, d0, d1, dp)
+
+
+@compiled
+def _put_ends(k: Memory, at: int, s0: int, s1: int, sp: int, d0: int, d1: int, dp: int) -> bool:
+    """Both ends in their order; whether the source comes first."""
     source_first = _comes_first(s0, s1, sp, d0, d1, dp)
     if source_first:
-        m[KEY + 1], m[KEY + 2], m[KEY + 3], m[KEY + 4], m[KEY + 5] = s0, s1, d0, d1, sp << 16 | dp
+        k[at], k[at + 1], k[at + 2], k[at + 3], k[at + 4] = s0, s1, d0, d1, sp << 16 | dp
     else:
-        m[KEY + 1], m[KEY + 2], m[KEY + 3], m[KEY + 4], m[KEY + 5] = d0, d1, s0, s1, dp << 16 | sp
+        k[at], k[at + 1], k[at + 2], k[at + 3], k[at + 4] = d0, d1, s0, s1, dp << 16 | sp
     return source_first
 
 
 @compiled
-def _remember_flow(m: Memory, flow: int, key: int, kind: int, time: int) -> None:
+def _remember_flow(s: _State, flow: int, key: int, kind: int, time: int) -> None:
     """``flow`` is its place, or -1 right after its key was sought."""
+    m = s.m
     if flow < 0:
-        flow = put(m, _FLOWS, key)
+        flow = put(m, _FLOWS, s.ahead, key)
         at = data(m, _FLOWS, flow)
         m[at + _F_TUNNEL] = m[at + _F_EPOCH] = m[at + _F_PEER] = -1
     elif time // SECOND != m[data(m, _FLOWS, flow) + _F_LAST] // SECOND:
@@ -679,7 +694,7 @@ def _sign(m: Memory, at: int, row: Any) -> None:
 def _mark_copy(s: _State, row: Any, key: int) -> None:
     """Same inner packet, outer ends and IPv4 identification: a mirrored copy."""
     m = s.m
-    copy = seek(m, _COPIES, key)
+    copy = seek(m, _COPIES, s.ahead, key)
     if copy >= 0:
         at = data(m, _COPIES, copy)
         if abs(row.time - m[at + _Y_TIME]) <= m[_COPY_WINDOW]:
@@ -687,25 +702,24 @@ def _mark_copy(s: _State, row: Any, key: int) -> None:
             return
         touch(m, _COPIES, copy)
     else:
-        copy = put(m, _COPIES, key)
+        copy = put(m, _COPIES, s.ahead, key)
     at = data(m, _COPIES, copy)
     m[at + _Y_TIME], m[at + _Y_FRAME] = row.time, row.frame
     _age(m, _COPIES, row.time, m[_COPY_WINDOW], COPIES_KEPT)
 
 
 @compiled
-def _copy_key(m: Memory, row: Any, w: Any, key: int) -> None:
-    m[KEY] = w[_DIGEST]
+def _copy_key(k: Memory, at: int, row: Any, w: Any) -> None:
+    k[at] = w[_DIGEST]
     for i in range(8):  # the four addresses
-        m[KEY + 1 + i] = w[_OUTER_SOURCE + i]
-    m[KEY + 9] = _nonce(w)
-    m[KEY + 10] = (
+        k[at + 1 + i] = w[_OUTER_SOURCE + i]
+    k[at + 9] = _nonce(w)
+    k[at + 10] = (
         signed(row.outer_source_port) << 32
         | signed(row.outer_destination_port) << 16
         | signed(row.outer_id)
     )
-    _sign(m, KEY + 11, row)
-    fold_key(m, 14, key)
+    _sign(k, at + 11, row)
 
 
 @compiled
@@ -713,12 +727,13 @@ def _age(m: Memory, sightings: int, now: int, window: int, kept: int) -> None:
     """Forget sightings older than the window; the first of their words is their time."""
     place = oldest(m, sightings)
     while now - m[data(m, sightings, place)] > window:
-        drop(m, sightings, place)
+        retire(m, sightings, place)
+        fetch_side_by_side(m, sightings, 6)
         place = oldest(m, sightings)
     if count(m, sightings) > kept:
-        drop(m, sightings, place)
+        retire(m, sightings, place)
+        fetch_side_by_side(m, sightings, 6)
         m[_HIT_SIGHTINGS] += 1
-    fetch_oldest(m, sightings)
 
 
 # Frames
@@ -728,9 +743,6 @@ def _age(m: Memory, sightings: int, now: int, window: int, kept: int) -> None:
 def _take_frames(s: _State, rows: Any, words: Any, start: int, until: int) -> int:
     """Frames up to the first that causes events; returns where to go on."""
     m, number = s.m, words.shape[0]
-    if start == 0 or start != m[_NEXT_ROW]:
-        for at in range(start, min(start + _FAR_AHEAD, number)):
-            _seek_flow(m, rows[at], pointer_to(words[at]), _ahead(at))
     index = start
     while index < number and m[_EVENTS] == 0:
         if rows[index].time >= until and until != NEVER:
@@ -742,54 +754,64 @@ def _take_frames(s: _State, rows: Any, words: Any, start: int, until: int) -> in
         end = index + 1
         while end < number and rows[end].depth:
             end += 1
-        _look_ahead(s, rows, words, index)
-        _take_frame(s, rows, words, index, end)
-        # Not before: of a frame of many rows the first would lose its place among those ahead.
-        for at in range(index + 1, end):
+        for at in range(index, end):
             _look_ahead(s, rows, words, at)
+        _take_frame(s, rows, words, index, end)
         index = end
-    m[_NEXT_ROW] = index
     return index
 
 
 @compiled
 def _look_ahead(s: _State, rows: Any, words: Any, index: int) -> None:
-    """Make the keys of a later row, and ask for the memory that the next rows will need.
+    """Ask for the memory that the next rows will need.
 
     A row reads some ten places anywhere in the maps; waiting for one after another would take
     longer than all the rest. They are asked for step by step, as each can be known; nothing is
     decided here.
     """
-    m, last = s.m, words.shape[0] - 1
+    m, k, last = s.m, s.ahead, words.shape[0] - 1
+    at = index + 20
     for line in range(_ROW_WORDS // 8):
-        prefetch(rows, index + _ROWS_AHEAD, 8 * line)
-    at = index + _FAR_AHEAD
-    if at <= last:
-        _seek_flow(m, rows[at], pointer_to(words[at]), _ahead(at))
-    at = index + 9
+        prefetch(rows, at, 8 * line)
+    for line in range(_A_WIDTH // 8):
+        prefetch(k, at * _A_WIDTH, 8 * line)
+    at = index + 14
+    if at <= last and rows[at].depth == 0:
+        if rows[at].outer_transport == _OVER_UDP:
+            fetch_bucket(m, _FLOWS, k, at * _A_WIDTH + _A_FLOW)
+        fetch_bucket(m, _COPIES, k, at * _A_WIDTH + _A_COPY)
+    at = index + 11
     if at <= last and rows[at].depth == 0:
         place = -1
         if rows[at].outer_transport == _OVER_UDP:
-            place = fetch_place(m, _FLOWS, _ahead(at) + _A_FLOW)
-            m[_ahead(at) + _A_PLACE] = place
+            place = fetch_place(m, _FLOWS, k, at * _A_WIDTH + _A_FLOW)
+            k[at * _A_WIDTH + _A_PLACE] = place
         if place < 0:
             _seek_clients(m, rows[at], pointer_to(words[at]))
-    at = index + 6
+    at = index + 8
     if at <= last and rows[at].depth == 0:
-        _seek_tunnel(s, rows[at], pointer_to(words[at]), _ahead(at))
-    at = index + 4
-    if at <= last and m[_ahead(at) + _A_TUNNEL] >= 0:
-        _seek_in_tunnel(s, rows[at], pointer_to(words[at]), _ahead(at))
-    at = index + 2
-    if at <= last and m[_ahead(at) + _A_CONVERSATION] >= 0:
-        place = fetch_place(m, _CONVERSATIONS, _ahead(at) + _A_CONVERSATION)
-        if place >= 0:
-            _fetch_conversation(s, place)
-        else:
-            _fetch_opening(s, rows[at], pointer_to(words[at]), m[_ahead(at) + _A_TUNNEL])
-        if m[_ahead(at) + _A_PLACE] < 0:
-            _hash_peer(s, rows[at], pointer_to(words[at]), m[_ahead(at) + _A_TUNNEL])
-            fetch_place(m, _PEERS, KEY)
+        _seek_tunnel(s, rows[at], pointer_to(words[at]), at * _A_WIDTH)
+    at = index + 6
+    if at <= last and k[at * _A_WIDTH + _A_TUNNEL] >= 0:
+        _seek_in_tunnel(s, rows[at], pointer_to(words[at]), at * _A_WIDTH)
+    at = index + 3
+    if at <= last and k[at * _A_WIDTH + _A_TUNNEL] >= 0:
+        _fetch_in_tunnel(s, rows[at], pointer_to(words[at]), at * _A_WIDTH)
+
+
+@compiled
+def _fetch_in_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
+    m, k, tunnel = s.m, s.ahead, s.ahead[ahead + _A_TUNNEL]
+    if k[ahead + _A_CONVERSATION] < 0:
+        return
+    place = fetch_place(m, _CONVERSATIONS, k, ahead + _A_CONVERSATION)
+    if place >= 0:
+        _fetch_conversation(s, place)
+    else:
+        _fetch_opening(s, row, w, tunnel)
+    if k[ahead + _A_PLACE] < 0:
+        _hash_peer(s, row, w, tunnel)
+        fetch_place(m, _PEERS, m, KEY)
 
 
 @compiled
@@ -817,27 +839,10 @@ def _fetch_oldest_conversation(s: _State) -> None:
         return
     fetch_oldest(m, _CONVERSATIONS)
     fetch_neighbours(m, _CONVERSATIONS, _C_OPEN, place)
-    prefetch(m, _words_of(s, s.conversations[place].tunnel), 0)
+    tunnel = s.conversations[place].tunnel
+    prefetch(m, _words_of(s, tunnel), 0)
+    prefetch(s.tunnels, tunnel, layout.HOT_OF_TUNNEL[-1])
     _fetch_conversation(s, after(m, _CONVERSATIONS, place))
-
-
-@compiled
-def _ahead(at: int) -> int:
-    return _AHEAD + at % _ROWS_AHEAD * _A_WIDTH
-
-
-@compiled
-def _seek_flow(m: Memory, row: Any, w: Any, ahead: int) -> None:
-    m[ahead + _A_PLACE] = m[ahead + _A_TUNNEL] = -1
-    m[ahead + _A_CONVERSATION] = m[ahead + _A_OUTBOUND] = -1
-    if row.depth:
-        return
-    if row.outer_transport == _OVER_UDP:
-        m[ahead + _A_SOURCE_FIRST] = _flow_key(m, row, w)
-        keep_key(m, _FLOWS, ahead + _A_FLOW)
-        fetch_bucket(m, _FLOWS, ahead + _A_FLOW)
-    _copy_key(m, row, w, ahead + _A_COPY)
-    fetch_bucket(m, _COPIES, ahead + _A_COPY)
 
 
 @compiled
@@ -845,8 +850,8 @@ def _seek_clients(m: Memory, row: Any, w: Any) -> None:
     """Of a flow not met before, either end may be a client."""
     for end in range(_keys_of(row)):
         _key_from(m, row, w, end == 0, -1)
-        hash_key(m, _CLIENTS)
-        fetch_bucket(m, _CLIENTS, KEY)
+        hash_at(m, _CLIENT_KEY, m, KEY)
+        fetch_bucket(m, _CLIENTS, m, KEY)
 
 
 @compiled
@@ -855,8 +860,8 @@ def _fetch_clients(m: Memory, row: Any, w: Any) -> int:
     place = -1
     for end in range(_keys_of(row)):
         _key_from(m, row, w, end == 0, -1)
-        hash_key(m, _CLIENTS)
-        place = max(place, fetch_place(m, _CLIENTS, KEY))
+        hash_at(m, _CLIENT_KEY, m, KEY)
+        place = max(place, fetch_place(m, _CLIENTS, m, KEY))
     return place
 
 
@@ -869,9 +874,9 @@ def _keys_of(row: Any) -> int:
 @compiled
 def _seek_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
     m = s.m
-    flow = m[ahead + _A_PLACE]
+    flow = s.ahead[ahead + _A_PLACE]
     place = m[data(m, _FLOWS, flow) + _F_TUNNEL] if flow >= 0 else _fetch_clients(m, row, w)
-    m[ahead + _A_TUNNEL] = place
+    s.ahead[ahead + _A_TUNNEL] = place
     if place < 0:
         return
     for word in layout.HOT_OF_TUNNEL:
@@ -882,35 +887,58 @@ def _seek_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
 @compiled
 def _seek_in_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
     """The buckets of what depends on the tunnel, and the keys of what most rows need."""
-    m = s.m
-    seen = m[ahead + _A_TUNNEL]
+    m, k = s.m, s.ahead
+    seen = k[ahead + _A_TUNNEL]
     serial = s.tunnels[_root(s, seen)].serial
     outbound = _leaves_client(s.tunnels[seen], row, w)
     if row.has_transport:
-        _conversation_key(m, row, w, serial)
-        keep_key(m, _CONVERSATIONS, ahead + _A_CONVERSATION)
-        fetch_bucket(m, _CONVERSATIONS, ahead + _A_CONVERSATION)
+        _name_tunnel(m, k, ahead + _A_CONVERSATION, row, serial)
+        fetch_bucket(m, _CONVERSATIONS, k, ahead + _A_CONVERSATION)
     # Of other rows over UDP it may yet be learned what they are, which is in that key.
     sure = row.kind == _TEREDO or row.outer_transport != _OVER_UDP
-    if sure and _is_sought(s, row, w, seen) and _view_key(m, row, w, outbound, ahead + _A_VIEW):
-        m[ahead + _A_OUTBOUND] = outbound
-        fetch_bucket(m, _VIEWS, ahead + _A_VIEW)
-    if m[ahead + _A_PLACE] < 0:
+    if sure and _is_sought(s, row, w, seen) and _view_key(s, row, w, outbound, ahead + _A_VIEW):
+        k[ahead + _A_OUTBOUND] = outbound
+        fetch_bucket(m, _VIEWS, k, ahead + _A_VIEW)
+    if k[ahead + _A_PLACE] < 0:
         _hash_peer(s, row, w, seen)
-        fetch_bucket(m, _PEERS, KEY)
+        fetch_bucket(m, _PEERS, m, KEY)
 
 
 @compiled
 def _hash_peer(s: _State, row: Any, w: Any, seen: int) -> None:
     tunnel = s.tunnels[_root(s, seen)]
     _peer_key(s.m, row, w, tunnel.serial, _leaves_client(s.tunnels[seen], row, w))
-    hash_key(s.m, _PEERS)
+    hash_at(s.m, _PEER_KEY, s.m, KEY)
+
+
+@entry(_prepare_example)
+def prepare(state: _State, rows: Any, words: Any, ahead: Memory) -> None:
+    """Make the keys that depend on nothing but the rows."""
+    s = _bare(state, ahead)
+    some = pointer_to(rows)
+    for at in range(words.shape[0]):
+        _prepare(s, some[at], pointer_to(words[at]), at * _A_WIDTH)
+
+
+@compiled
+def _prepare(s: _State, row: Any, w: Any, ahead: int) -> None:
+    """Another thread may be within ``update``: of its memory only the secrets are read."""
+    m, k = s.m, s.ahead
+    if row.depth == 0:
+        _copy_key(k, ahead + _A_SCRATCH, row, w)
+        fold(m, 14, k, ahead + _A_SCRATCH, k, ahead + _A_COPY)
+        k[ahead + _A_SOURCE_FIRST] = _flow_key(k, ahead + _A_FLOW, row, w)
+        hash_at(m, _FLOW_KEY, k, ahead + _A_FLOW)
+    if row.has_transport:
+        _conversation_key(k, ahead + _A_CONVERSATION, row, w)
+    k[ahead + _A_CONVERSATION] = k[ahead + _A_OUTBOUND] = -1
+    k[ahead + _A_PLACE] = k[ahead + _A_TUNNEL] = -1
 
 
 @entry(_update_example)
-def update(state: _State, rows: Any, words: Any, start: int, until: int) -> int:
+def update(state: _State, rows: Any, words: Any, ahead: Memory, start: int, until: int) -> int:
     """See ``interface.TableLike.update``; events are in ``s.events``."""
-    s = _bare(state)
+    s = _bare(state, ahead)
     _begin(s)
     return _take_frames(s, pointer_to(rows), words, start, until)
 
@@ -1307,11 +1335,12 @@ def _second_view(s: _State, row: Any, w: Any, at: int, seen: int, outbound: bool
     m = s.m
     if not _is_sought(s, row, w, seen):
         return False
-    key = _ahead(at) + _A_VIEW
-    if m[_ahead(at) + _A_OUTBOUND] != outbound and not _view_key(m, row, w, outbound, key):
+    ahead = at * _A_WIDTH
+    key = ahead + _A_VIEW
+    if s.ahead[ahead + _A_OUTBOUND] != outbound and not _view_key(s, row, w, outbound, key):
         return False
     serial = s.tunnels[seen].serial
-    view = seek(m, _VIEWS, key)
+    view = seek(m, _VIEWS, s.ahead, key)
     if view >= 0:
         words = data(m, _VIEWS, view)
         if abs(row.time - m[words + _V_TIME]) <= m[_JOIN_WINDOW] and m[words + _V_SERIAL] != serial:
@@ -1322,7 +1351,7 @@ def _second_view(s: _State, row: Any, w: Any, at: int, seen: int, outbound: bool
             return _join(s, row, w, at, seen, other)
         touch(m, _VIEWS, view)
     else:
-        view = put(m, _VIEWS, key)
+        view = put(m, _VIEWS, s.ahead, key)
     words = data(m, _VIEWS, view)
     m[words + _V_TIME], m[words + _V_PLACE], m[words + _V_SERIAL] = row.time, seen, serial
     _age(m, _VIEWS, row.time, m[_JOIN_WINDOW], VIEWS_KEPT)
@@ -1339,8 +1368,9 @@ def _is_sought(s: _State, row: Any, w: Any, seen: int) -> bool:
 
 
 @compiled
-def _view_key(m: Memory, row: Any, w: Any, outbound: bool, key: int) -> bool:
+def _view_key(s: _State, row: Any, w: Any, outbound: bool, key: int) -> bool:
     """What a packet keeps when a NAT rewrites its inside end; False: nothing tells it apart."""
+    m = s.m
     far = _OUTER_DESTINATION if outbound else _OUTER_SOURCE
     port = row.outer_destination_port if outbound else row.outer_source_port
     setup = _is_setup(row)
@@ -1359,7 +1389,7 @@ def _view_key(m: Memory, row: Any, w: Any, outbound: bool, key: int) -> bool:
             m[KEY + 2 + i] = w[_INNER_SOURCE + i]
     m[KEY + 6], m[KEY + 7] = w[far], w[far + 1]
     _sign(m, KEY + 8, row)
-    fold_key(m, 11, key)
+    fold(m, 11, m, KEY, s.ahead, key)
     return True
 
 
@@ -1883,40 +1913,32 @@ def _converse(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) 
 
 
 @compiled
-def _conversation_key(m: Memory, row: Any, w: Any, serial: int) -> None:
-    """Whichever way it runs; an echo's identifier stands at both ends."""
-    transport = signed(row.inner_transport)
+def _conversation_key(k: Memory, at: int, row: Any, w: Any) -> None:
+    """Whichever way it runs; an echo's identifier stands at both ends. All but its first word."""
     sp, dp = signed(row.inner_source_port), signed(row.inner_destination_port)
-    if transport == _ICMPV6:
+    if row.inner_transport == _ICMPV6:
         dp = sp
     s0, s1 = w[_INNER_SOURCE], w[_INNER_SOURCE + 1]
     d0, d1 = w[_INNER_DESTINATION], w[_INNER_DESTINATION + 1]
-    m[KEY] = serial << 8 | transport
-    if _comes_first(s0, s1, sp, d0, d1, dp):
-        m[KEY + 1], m[KEY + 2], m[KEY + 3], m[KEY + 4], m[KEY + 5] = s0, s1, d0, d1, sp << 16 | dp
-    else:
-        m[KEY + 1], m[KEY + 2], m[KEY + 3], m[KEY + 4], m[KEY + 5] = d0, d1, s0, s1, dp << 16 | sp
+    _put_ends(k, at + 1, s0, s1, sp, d0, d1, dp)
 
 
 @compiled
-def _conversation_sought(s: _State, row: Any, w: Any, at: int, place: int) -> int:
-    """Where its hashed key stands: made ahead, unless the tunnel turned out to be another."""
-    m, serial = s.m, s.tunnels[place].serial
-    key = _ahead(at) + _A_CONVERSATION
-    if row.depth == 0 and m[key] >> 8 == serial:
-        return key
-    _conversation_key(m, row, w, serial)
-    hash_key(m, _CONVERSATIONS)
-    return KEY
+def _name_tunnel(m: Memory, k: Memory, key: int, row: Any, serial: int) -> None:
+    """The first word of a conversation's key, and its hash."""
+    k[key] = serial << 8 | signed(row.inner_transport)
+    hash_at(m, _CONVERSATION_KEY, k, key)
 
 
 @compiled
 def _conversation_of(
     s: _State, row: Any, w: Any, at: int, place: int, outbound: bool
 ) -> tuple[int, bool]:
-    m = s.m
-    key = _conversation_sought(s, row, w, at, place)
-    number = seek(m, _CONVERSATIONS, key)
+    m, serial = s.m, s.tunnels[place].serial
+    key = at * _A_WIDTH + _A_CONVERSATION
+    if s.ahead[key] >> 8 != serial:  # nested, or the tunnel turned out to be another
+        _name_tunnel(m, s.ahead, key, row, serial)
+    number = seek(m, _CONVERSATIONS, s.ahead, key)
     if number >= 0:
         if not _gives_way(s.conversations[number], row, w):
             if row.time // SECOND != s.conversations[number].last // SECOND:
@@ -1928,7 +1950,7 @@ def _conversation_of(
         _close(s, oldest(m, _CONVERSATIONS))
         _fetch_oldest_conversation(s)
     from_outside = _from_outside(s, row, w, place, outbound)
-    number = put(m, _CONVERSATIONS, _conversation_sought(s, row, w, at, place))
+    number = put(m, _CONVERSATIONS, s.ahead, key)
     append(m, _words_of(s, place) + _T_OPEN, _CONVERSATIONS, _C_OPEN, number)
     _open(s, row, w, place, number, from_outside)
     return number, True
@@ -2431,7 +2453,7 @@ def refuse(
     remote_0: int, remote_1: int, port: int, time: int,
 ) -> int:  # fmt: skip
     """See ``interface.TableLike.refuse``."""
-    s = _bare(state)
+    s = _bare(state, state.ahead)
     _service_key(s, place, transport, first, second, service)
     exposure = find(s.m, _EXPOSURES)
     if exposure < 0:
@@ -2491,7 +2513,7 @@ def _idle(m: Memory, conversation: Any) -> int:
 @entry(_expire_example)
 def expire(state: _State, now: int) -> None:
     """See ``interface.TableLike.expire``."""
-    s = _bare(state)
+    s = _bare(state, state.ahead)
     _begin(s)
     m = s.m
     number = oldest(m, _CONVERSATIONS)
@@ -2515,7 +2537,7 @@ def expire(state: _State, now: int) -> None:
 @entry(_example)
 def finish(state: _State) -> None:
     """See ``interface.TableLike.finish``."""
-    s = _bare(state)
+    s = _bare(state, state.ahead)
     _begin(s)
     number = oldest(s.m, _CONVERSATIONS)
     while number >= 0:
@@ -2529,7 +2551,7 @@ def finish(state: _State) -> None:
 @entry(_piled_example)
 def _piled(state: _State, places: Any) -> None:
     """The places of closed conversations, in the order in which they closed."""
-    s = _bare(state)
+    s = _bare(state, state.ahead)
     number = s.m[_PILE] - 1
     for i in range(places.shape[0]):
         places[i] = number
@@ -2538,7 +2560,7 @@ def _piled(state: _State, places: Any) -> None:
 
 @entry(_example)
 def _clear_pile(state: _State) -> None:
-    s = _bare(state)
+    s = _bare(state, state.ahead)
     m = s.m
     number = m[_PILE] - 1
     while number >= 0:
@@ -2550,7 +2572,7 @@ def _clear_pile(state: _State) -> None:
 
 @entry(_example)
 def _unpromoted(state: _State) -> int:
-    s = _bare(state)
+    s = _bare(state, state.ahead)
     total = s.m[_ENDED_UNPROMOTED]
     place = oldest(s.m, _CLIENTS)
     while place >= 0:
@@ -2558,6 +2580,14 @@ def _unpromoted(state: _State) -> int:
             total += 1
         place = after(s.m, _CLIENTS, place)
     return total
+
+
+class _Prepared(NamedTuple):
+    """Rows with what is known of them ahead, and ``update`` for both."""
+
+    rows: Rows
+    ahead: Memory
+    update: Callable[[int, int], int]
 
 
 class Table:
@@ -2588,8 +2618,13 @@ class Table:
             events=_rows_of(tunnels + _EVENT_ROOM, layout.EVENT),
             networks=_networks(settings),
             vantages=np.array(vantages, dtype=np.uint8),
+            ahead=zeroed(0),
         )
         self._fixed = fixed(self._s)
+        self._prepared: deque[_Prepared] = deque()
+        self._current: _Prepared | None = None
+        self._stopped = 0  # where the last update did
+        self._rooms: deque[Memory] = deque()  # that are free for ``_Prepared.ahead``
         self._s.m[_MAX_EVENTS] = len(self._s.events)
         self._s.m[_NETWORK_WORDS] = len(self._s.networks)
         self._s.m[_VANTAGES] = len(vantages)
@@ -2612,12 +2647,45 @@ class Table:
     def update(self, rows: Rows, start: int, until: int = NEVER) -> tuple[int, list[Event]]:
         """See ``interface.TableLike``; ``rows`` of dtype OBSERVATION, C-contiguous, writable.
 
-        Unless ``start`` is 0 or elsewhere than where the last call stopped, they are the rows of
-        that call: the keys of some were made ahead.
+        A call that goes on where the last one stopped brings the same rows, unchanged.
         """
+        current = self._current
+        if current is None or rows is not current.rows or start != self._stopped:
+            current = self._current = self._turn_to(rows)
+        self._stopped = current.update(start, until)
+        return self._stopped, self._events()
+
+    def prepare(self, rows: Rows) -> None:
+        """Make ahead, perhaps in another thread, what ``update`` will need of these very rows.
+
+        For rows in the order of their updates; those that never came to be updated are forgotten.
+        """
+        self._prepared.append(self._made(rows))
+
+    def _made(self, rows: Rows) -> _Prepared:
+        size = len(rows) * _A_WIDTH
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = zeroed(size)
+        if len(room) < size:
+            room = zeroed(size)
         words = rows.view(np.int64).reshape(len(rows), _ROW_WORDS)
-        index = update(self._fixed, _readable(rows), words, start, until)
-        return int(index), self._events()
+        arguments = self._fixed, _readable(rows), words, room
+        prepare(*arguments)
+        return _Prepared(rows, room, bound(update, *arguments))
+
+    def _turn_to(self, rows: Rows) -> _Prepared:
+        before = self._current
+        if before is not None:
+            self._rooms.append(before.ahead)
+        # The same rows once more were prepared for one turn; what waits is for later ones.
+        while self._prepared and (before is None or rows is not before.rows):
+            found = self._prepared.popleft()
+            if found.rows is rows:
+                return found
+            self._rooms.append(found.ahead)
+        return self._made(rows)
 
     def _events(self) -> list[Event]:
         number = int(self._s.m[_EVENTS])

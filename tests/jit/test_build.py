@@ -11,7 +11,7 @@ from tests.jit.project import Project
 KERNEL = """
 from typing import NamedTuple
 import numpy as np
-from sensor.jit import compiled, entry, fixed, inlined, pointer_to, prefetch, word_at
+from sensor.jit import bound, compiled, entry, fixed, inlined, pointer_to, prefetch, word_at
 
 class State(NamedTuple):
     numbers: np.ndarray
@@ -97,6 +97,45 @@ print(clear(octets), octets.min(), octets.max())
         "(2, 7) (0, 9)",
         "100003 5 5",
     ]
+
+
+BOUND = """
+add_two = bound(nothing, state, 2)
+print(add_two(40), add_two(2), state.rows[2].item())
+scaled = bound(one, state)
+print(scaled(2, False), scaled(2, True), bound(three, state)(7), bound(three, state, 5)())
+"""
+
+
+def test_arguments_laid_out_once(project: Project) -> None:
+    told = ["None None (42, 7)", "42 84 (7, -7, 0) (5, -5, 0)"]
+    assert evaluated(project, BOUND) == told
+
+
+def test_bound_arguments_are_looked_at(project: Project) -> None:
+    program = """
+import gc
+for wrong in (state[:1], State(state.rows, state.numbers), state.numbers):
+    try:
+        bound(nothing, wrong)
+    except TypeError:
+        print("refused")
+add = bound(nothing, state)
+for words in ((), (1,), (1, 2, 3)):
+    try:
+        add(*words)
+    except ValueError:
+        print("refused")
+try:
+    add(4, 1)
+except IndexError as error:
+    print(error)
+add = bound(nothing, State(np.zeros(4, np.int64), np.zeros(4, ROW)))
+gc.collect()
+add(2, 1)  # in arrays that nothing else keeps
+"""
+    told = ["refused"] * 6 + ["nothing left an array (status 1)"]
+    assert evaluated(project, program) == told
 
 
 def test_no_array_is_left(project: Project) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,12 @@ class Model:
         index.drop(self.words, self.head, place)
         assert index.after(self.words, self.head, place) == behind
 
+    def retire(self, key: Key) -> None:
+        place, behind = self.kept[key], self.after(key)
+        del self.kept[key], self.stamps[place]
+        index.retire(self.words, self.head, place)
+        assert index.after(self.words, self.head, place) == behind
+
     def append(self, number: int, place: int) -> None:
         if any(place in chain for chain in self.chains):
             return
@@ -247,6 +253,32 @@ def test_a_full_map_gives_no_place_until_one_is_released() -> None:
     model.check()
 
 
+@pytest.mark.parametrize("secrets", SECRET)
+@pytest.mark.parametrize("capacity", [1, 2, 3, 8, 40])
+def test_retired_places_are_given_out_in_turn(capacity: int, secrets: str, seed: int) -> None:
+    dice = random.Random(f"{seed} {capacity} {secrets}")
+    (model,) = Memory(SECRET[secrets], Shape(capacity, 2, WIDTH)).maps
+    free: deque[int] = deque()
+    used = 0
+    for number in range(1000):
+        held, act = list(model.kept), dice.random()
+        if act < 0.5:
+            place = model.add((number, 0))
+            if free:
+                assert place == free.popleft()
+            elif used < capacity:
+                assert place == used
+                used += 1
+        elif act < 0.6 and held:
+            model.touch(dice.choice(held))
+        elif held:
+            key = held[0] if act < 0.9 else dice.choice(held)
+            free.append(model.kept[key])
+            model.retire(key)
+        model.check()
+    assert used == capacity
+
+
 def test_a_walk_goes_on_where_places_end() -> None:
     """As sweeps do: from a place that has just been hidden or dropped to the one after it."""
     (model,) = Memory(SECRET["random"], Shape(50, 1, WIDTH)).maps
@@ -272,7 +304,11 @@ def test_equal_hashes_are_not_equal_keys() -> None:
     (model,) = Memory(SECRET["zero"], Shape(64, 2, WIDTH)).maps
     for number in range(64):
         model.add((number, 63 - number))
-    hashes = {int(index._nh(model.words, 2, 0)) for key in model.kept if model.find(key) >= 0}
+    hashes = {
+        int(index._nh(model.words, 2, 0, model.words, KEY))
+        for key in model.kept
+        if model.find(key) >= 0
+    }
     assert len(hashes) == 1
     for number in range(0, 64, 2):  # out of the middle of one long run of buckets
         model.drop((number, 63 - number))
@@ -287,8 +323,11 @@ def test_equal_hashes_are_not_equal_keys() -> None:
 
 def folded(memory: Memory, key: Key) -> tuple[int, int]:
     memory.set_key(key)
-    index.fold_key(memory.words, len(key), KEY)
-    first, second = memory.words[KEY : KEY + 2].tolist()
+    short = np.zeros(3, dtype=np.int64)
+    index.fold(memory.words, len(key), memory.words, KEY, short, 1)
+    hashed, first, second = short.tolist()
+    odd = int(memory.words[KEY - 2])
+    assert (hashed - first * odd) % (1 << 64) == 0
     return first, second
 
 
@@ -345,7 +384,10 @@ def test_fetching_ahead_changes_nothing(seed: int) -> None:
             index.hash_key(memory.words, model.head)
             before = memory.words.copy()
             index.fetch_oldest(memory.words, model.head)
-            index.fetch_bucket(memory.words, model.head, KEY)
-            place = index.fetch_place(memory.words, model.head, KEY)
-            assert place == index.seek(memory.words, model.head, KEY)
+            if model.kept:
+                for ahead in (1, 6, 100):
+                    index.fetch_side_by_side(memory.words, model.head, ahead)
+            index.fetch_bucket(memory.words, model.head, memory.words, KEY)
+            place = index.fetch_place(memory.words, model.head, memory.words, KEY)
+            assert place == index.seek(memory.words, model.head, memory.words, KEY)
             assert np.array_equal(memory.words, before)

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -398,6 +399,18 @@ def test_batches_may_end_anywhere(seed: int) -> None:
     for at in range(0, len(frames), 7):  # and the whole rest after each piece
         both = Both(SETTINGS["some"], SIDES)
         assert drive(both, [*batches(frames[:at]), *batches(frames[at:], 10_000)]) == whole
+
+
+def test_rows_may_be_prepared_ahead(seed: int) -> None:
+    """In another thread, some of them only, and rows that never come."""
+    made = list(batches(exchanges(World(seed, natives=10), 200), 50))
+    whole = drive(Both(SETTINGS["some"], SIDES), [rows.copy() for rows in made])
+    both = Both(SETTINGS["some"], SIDES)
+    ready = [rows for number, rows in enumerate(made) if number % 5]
+    never = made[3].copy()
+    with ThreadPoolExecutor(1) as other:
+        list(other.map(both.table.prepare, [*ready[:9], never]))
+    assert drive(both, made) == whole
 
 
 SECRETS = {
