@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from sensor.errors import DecodeError
 from sensor.schema.records import Endpoint, MappingChange, Teredo
 from sensor.schema.rows import Observation
@@ -27,6 +29,9 @@ ALTERNATE_LIMIT = 16
 # Two servers are asked within one qualification: three tries of four seconds each (RFC 4380
 # section 5.2.1). What they saw further apart may differ because the NAT forgot.
 SAME_QUALIFICATION = 30_000_000_000
+# A server says the same to all its clients again and again: it is read once, if it is short.
+BODIES_KEPT = 1_024
+COMMON_BODY = 256  # octets
 # What RFC 4380 section 5.2.1 tells a client to drop an advertisement for.
 _REFUSED = ("nonce-missing", "nonce-mismatch")
 
@@ -276,7 +281,16 @@ class Qualification:
 
 def _advertised_server(row: Observation, frame: bytes) -> bytes | None:
     try:
-        advertisement = icmpv6.parse_router_advertisement(icmpv6_body(row, frame))
+        body = icmpv6_body(row, frame)
+    except DecodeError:
+        return None
+    return _server_again(body) if len(body) <= COMMON_BODY else _server_in(body)
+
+
+def _server_in(body: bytes) -> bytes | None:
+    """The server that the prefix of a router advertisement names."""
+    try:
+        advertisement = icmpv6.parse_router_advertisement(body)
     except DecodeError:
         return None
     for prefix in advertisement.prefixes:
@@ -284,6 +298,9 @@ def _advertised_server(row: Observation, frame: bytes) -> bytes | None:
         if address is not None:
             return address.server
     return None
+
+
+_server_again = functools.lru_cache(BODIES_KEPT)(_server_in)
 
 
 def read_trailers(row: Observation, frame: bytes) -> list[Trailer]:

@@ -10,13 +10,17 @@ from sensor.schema.words import NatType
 from sensor.track import connectivity
 from sensor.track.teredo import (
     ALTERNATE_LIMIT,
+    BODIES_KEPT,
     CHANGE_LIMIT,
+    COMMON_BODY,
     NONCE_LIMIT,
     RELAY_LIMIT,
     Qualification,
+    _advertised_server,
+    _server_again,
     read_trailers,
 )
-from sensor.wire import icmpv6, teredo
+from sensor.wire import icmpv6, ipv6, teredo
 from sensor.wire.addresses import packed
 from tests.track.rows import (
     CLIENT,
@@ -547,3 +551,36 @@ def test_trailers_of_a_shorter_frame_are_those_that_are_left() -> None:
         "alternate-address",
     ]
     assert read_trailers(made, frame[: made.trailers_offset - 1]) == []
+
+
+def advertised(server: bytes, length: int) -> bytes:
+    """The body of an advertisement that names a server, filled up by options of no meaning."""
+    prefix = packed("2001::")[:4] + server + bytes(8)
+    information = icmpv6.PrefixInformation(64, 0x40, 0xFFFFFFFF, 0xFFFFFFFF, prefix).build()
+    body = bytes(12) + information
+    return body + icmpv6.Option(200, bytes(6)).build() * ((length - len(body)) // 8)
+
+
+def server_read_from(body: bytes) -> bytes | None:
+    message = icmpv6.build(LINK_LOCAL, LINK_LOCAL, icmpv6.ROUTER_ADVERTISEMENT, 0, body)
+    packet = ipv6.build(LINK_LOCAL, LINK_LOCAL, icmpv6.PROTOCOL, message, hop_limit=255)
+    frame = datagram(SERVER, CLIENT, packet)
+    return _advertised_server(decoded(frame)[0], frame)
+
+
+@pytest.mark.parametrize("length", [44, COMMON_BODY - 4, COMMON_BODY + 4])
+def test_what_is_remembered_of_advertisements_changes_nothing(length: int) -> None:
+    for server in (SERVER[0], SECOND[0]) * 2:
+        body = advertised(server, length)
+        assert len(body) == length
+        assert server_read_from(body) == server
+
+
+def test_what_is_remembered_of_advertisements_is_bounded() -> None:
+    for number in range(BODIES_KEPT + 10):
+        server = (0xC0000200 + number).to_bytes(4)
+        assert server_read_from(advertised(server, 44)) == server
+    before = _server_again.cache_info()
+    assert before.currsize == BODIES_KEPT
+    server_read_from(advertised(SERVER[0], COMMON_BODY + 4))
+    assert _server_again.cache_info() == before
