@@ -304,7 +304,7 @@ class Replay:
                         yield part
         except CaptureError as error:
             if not self.stopped:  # what is cut off by stopping is not damaged
-                self._found.append(error)
+                self._found.append(_alone(error))
         finally:
             closed = self._open.pop(number, None)
             self._finished_bytes += closed.bytes_read if closed else 0
@@ -362,6 +362,12 @@ def _kept(batch: FrameBatch, selection: Selection) -> Iterator[FrameBatch]:
     edges = np.flatnonzero(np.diff(keep.astype(np.int8), prepend=0, append=0))
     for start, stop in edges.reshape(-1, 2).tolist():
         yield batch.slice(start, stop)
+
+
+def _alone(error: CaptureError) -> CaptureError:
+    """Without what led to it, which would keep the capture's buffers and this observation."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _counted(counts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +22,15 @@ settings.load_profile("sensor")
 
 def pytest_report_header() -> str:
     return f"seeds: fixture seed = {SEED}; hypothesis derives its own from each test (derandomize)"
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """The command line makes the garbage collector wait; that is not meant for a day of tests."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
 import tracemalloc
+import weakref
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from sensor import pipeline
 from sensor.capture.batch import FrameBatch
 from sensor.capture.files import CaptureFile
 from sensor.capture.writer import PcapWriter
+from sensor.data import resource
 from sensor.decode.decoded import Decoded
 from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
@@ -422,3 +425,22 @@ def test_an_empty_capture_has_totals_all_the_same(tmp_path: Path) -> None:
     assert isinstance(change.record, SensorRecord)
     assert change.record.read == 0
     assert (change.record.first_time, change.record.last_time) == (None, None)
+
+
+def test_nothing_is_left_of_an_observation(tmp_path: Path) -> None:
+    """Not for the garbage collector either, which waits long: a thousand files are replayed so."""
+    whole = Path(resource("demo.pcap")).read_bytes()
+    gc.collect()
+    gc.disable()
+    try:
+        for cut in (0, 5, len(whole) - 10, len(whole)):
+            path = tmp_path / f"{cut}.pcap"
+            path.write_bytes(whole[: len(whole) - cut])
+            replay = Replay([Source(str(path))], DecodeSettings(), TrackSettings())
+            assert list(replay.changes())
+            damages, left = replay.damages, weakref.ref(replay)
+            assert len(damages) == (cut > 0)
+            del replay
+            assert left() is None, cut
+    finally:
+        gc.enable()

@@ -71,13 +71,15 @@ class Code:
         """
         taken, given = self._words[name]
         call = self._callable(name)
-        block: Any = (ctypes.c_int64 * (1 + max(taken, given)))(0, *first)
+        block = array("q", [0, *first, *[0] * (max(taken, given) - len(first))])
         place, behind = 1 + len(first), 1 + taken
-        address, written = ctypes.addressof(block), first[:given]
+        address, written = block.buffer_info()[0], array("q", first[:given])
 
         def run(*words: int) -> Any:
+            if len(words) != behind - place:
+                raise TypeError(f"{name} takes {behind - place} words more, not {len(words)}")
             block[1 : 1 + len(written)] = written
-            block[place:behind] = words
+            block[place:behind] = array("q", words)
             call(address)
             return _result(name, block, given)
 
@@ -209,7 +211,7 @@ class _Builder:
             told = self._errors.decode(errors="replace").strip().splitlines()[-_LINES_TOLD:]
             raise SensorError(
                 f"{self._module} cannot be compiled for this machine "
-                f"(exit {self._process.returncode}): " + "\n".join(told)
+                f"(exit {self._process.returncode}): " + " | ".join(map(str.strip, told))
             )
         return data
 

@@ -124,7 +124,7 @@ add = bound(nothing, state)
 for words in ((), (1,), (1, 2, 3)):
     try:
         add(*words)
-    except ValueError:
+    except TypeError:
         print("refused")
 try:
     add(4, 1)
