@@ -30,6 +30,10 @@ from .tools import (
 _ON_SCATTERED = (CAT, TCPDUMP, SURICATA, OURS)
 
 
+# Seconds of a run after which one is enough: noise is short, and there is an end to patience.
+_LONG = 8.0
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -90,22 +94,16 @@ class Benchmark:
                 self.results.row(capture, OURS).kernel_seconds = _kernel_seconds(capture)
 
     def _rounds(self, pairs: Sequence[tuple[Capture, Tool]]) -> None:
-        """Every pair once a round; a slow one in the first alone, a failing one never again."""
+        """Every pair once a round; a long one in the first alone, a failing one never again."""
         for capture in {capture.path: capture for capture, _ in pairs}.values():
             run(CAT.command(capture.path, self._folder), Path(CAT.output), self.plan.limit)
         for turn in range(self.plan.rounds):
             for capture, tool in pairs:
                 row = self.results.row(capture, tool)
-                if turn and (row.failure or self._is_slow(row)):
+                if turn and (row.failure or row.samples.median > _LONG):
                     continue
                 self._measure(capture, tool)
                 say(f"round {turn + 1}: {capture.title}, {tool.name}: {_said(row)}")
-
-    def _is_slow(self, row: Measured) -> bool:
-        """Whether it takes so much longer than the others that one run is enough."""
-        if row.tool is SURICATA:
-            return row.capture.group == "scattered"
-        return row.tool is self._tshark
 
     def _measure(self, capture: Capture, tool: Tool) -> None:
         row = self.results.row(capture, tool)
