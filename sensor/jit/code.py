@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sensor.errors import SensorError
-from sensor.jit.folder import Folder, base_folder, digest
+from sensor.jit.folder import Folder, base_folder, digest, sources
 
 # What a builder runs, with this process's path and the name of a module. It stands in the folder of
 # the package: Numba reads settings where it stands, and elsewhere they may have come with captures.
@@ -151,9 +151,11 @@ _loading = threading.Lock()
 def load(*modules: str) -> None:
     """Make sure that the code of these modules is there; what is missing is built, all at once."""
     with _loading:
-        folder = _folder()
         missing = [module for module in modules if module not in _loaded]
-        found = {module: folder.read(module) if folder else None for module in missing}
+        folders = {module: _folder() if _is_covered(module) else None for module in missing}
+        found = {
+            module: folder.read(module) if folder else None for module, folder in folders.items()
+        }
         builders = {module: _Builder(module) for module, data in found.items() if data is None}
         if builders:
             _tell_compiling()
@@ -161,7 +163,7 @@ def load(*modules: str) -> None:
             for module, data in found.items():
                 if data is None:
                     data = builders[module].finish() or builders[module].again()
-                    _keep(folder, module, data)
+                    _keep(folders[module], module, data)
                 _loaded[module] = Code(data)
         finally:
             for builder in builders.values():
@@ -220,6 +222,11 @@ class _Builder:
         if self._process.returncode is None:
             self._process.kill()
             self._process.communicate()
+
+
+def _is_covered(module: str) -> bool:
+    """Whether the digest changes with its source: what changes unseen is built in each process."""
+    return _HERE.parents[1].joinpath(*module.split(".")).with_suffix(".py") in sources()
 
 
 def _keep(folder: Folder | None, module: str, data: bytes) -> None:

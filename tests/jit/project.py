@@ -29,6 +29,15 @@ import sys
 from sensor.decode.kernel import limit
 print(limit(1), "built" if "subprocess" in sys.modules else "kept")
 """
+# Prints why the code of ``limit`` cannot be had.
+COMPLAINT = """
+from sensor.decode.kernel import limit
+from sensor.errors import SensorError
+try:
+    limit(1)
+except SensorError as error:
+    print(error)
+"""
 
 
 class Project:

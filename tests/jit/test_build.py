@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.jit.project import Project
+from tests.jit.project import COMPLAINT, Project
 
 KERNEL = """
 from typing import NamedTuple
@@ -199,16 +199,8 @@ print(one(state, 2, True), *three(state, 5), state.rows[2].item(), state.rows[3]
 
 def test_a_result_that_is_no_word_is_refused(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    source = "from sensor.jit import entry\n@entry(lambda: (0,))\ndef half(x):\n    return x / 2\n"
+    source = "from sensor.jit import entry\n@entry(lambda: (0,))\ndef limit(x):\n    return x / 2\n"
     (project.folder / "sensor/decode/kernel.py").write_text(source)
-    program = """
-from sensor.decode.kernel import half
-from sensor.errors import SensorError
-try:
-    half(1)
-except SensorError as error:
-    print(error)
-"""
-    told = project.run(program)
+    told = project.run(COMPLAINT)
     assert told.startswith("sensor.decode.kernel cannot be compiled for this machine (exit 1): ")
     assert told.endswith("TypeError: an entry returns float64")

@@ -14,7 +14,7 @@ import pytest
 
 from sensor.errors import SensorError
 from sensor.jit.code import Executable
-from tests.jit.project import KERNEL, PROGRAM, Project
+from tests.jit.project import COMPLAINT, KERNEL, PROGRAM, Project
 
 
 @pytest.fixture
@@ -87,6 +87,15 @@ def test_numbas_own_cache_folder_is_not_used(project: Project, tmp_path: Path) -
     assert project.run(NUMBA_CACHE_DIR=str(tmp_path / "numba")) == "18 built"
     assert not (tmp_path / "numba").exists()
     assert len(project.kept()) == 1
+
+
+def test_what_the_digest_does_not_cover_is_not_kept(project: Project) -> None:
+    (project.folder / "elsewhere.py").write_text(KERNEL)
+    program = PROGRAM.replace("sensor.decode.kernel", "elsewhere")
+    assert project.run(program) == "18 built"
+    assert project.kept() == []
+    (project.folder / "elsewhere.py").write_text(KERNEL.replace("2 *", "3 *"))
+    assert project.run(program) == "19 built"
 
 
 def test_settings_that_lie_beside_captures_change_nothing(project: Project) -> None:
@@ -179,15 +188,7 @@ def test_a_terminal_is_told_of_the_wait_once(project: Project) -> None:
 def test_a_builder_that_fails_is_told(project: Project) -> None:
     source = project.folder / "sensor/decode/kernel.py"
     source.write_text(KERNEL.replace("LIMIT + twice(count)", "str(count)"))
-    program = """
-from sensor.decode.kernel import limit
-from sensor.errors import SensorError
-try:
-    limit(1)
-except SensorError as error:
-    print(error)
-"""
-    told = project.run(program)
+    told = project.run(COMPLAINT)
     assert told.startswith("sensor.decode.kernel cannot be compiled for this machine (exit 1): ")
     assert "str(count)" in told
     assert project.kept() == []
