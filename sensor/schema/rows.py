@@ -34,7 +34,7 @@ class Observation(NamedTuple):
     wire_length: int
     captured_length: int
     inner_offset: int
-    inner_length: int  # 40 + payload length as the inner header says
+    inner_length: int  # 40 + payload length as the inner header says, 0: no inner packet
     payload_length: int  # octets behind the inner transport header
     auth_offset: int
     trailers_offset: int
@@ -46,6 +46,7 @@ class Observation(NamedTuple):
     tcp_sequence: int
     tcp_acknowledgement: int
     flow_label: int
+    outer_key: int  # of GRE
     vlan: int  # innermost VLAN id + 1, 0: untagged
     outer_source_port: int
     outer_destination_port: int
@@ -110,6 +111,7 @@ _LAYOUT = (
             "tcp_sequence",
             "tcp_acknowledgement",
             "flow_label",
+            "outer_key",
         ),
     ),
     (

@@ -30,6 +30,8 @@ class Kind(IntEnum):
     IP6_IN_UDP = 14
     # IPv6 directly inside the inner IPv6 packet: no tunnel of its own, but the walk goes on in it.
     IP6_IN_IP6 = 15
+    # What TSP (RFC 5572) sets up over UDP: a label beside the kind ``tsp``, never a kind itself.
+    V6UDPV4 = 16
 
     @property
     def text(self) -> str:
@@ -53,6 +55,7 @@ _KIND_TEXTS = {
     Kind.SIXBED4: "6bed4",
     Kind.IP6_IN_UDP: "ip6-in-udp",
     Kind.IP6_IN_IP6: "ip6-in-ip6",
+    Kind.V6UDPV4: "v6udpv4",
 }
 
 # Kinds that ride directly on IPv4 protocol 41: one tunnel per pair of outer ends, whatever
@@ -94,6 +97,21 @@ class Layer(IntEnum):
     ICMPV6 = 10
     TEREDO = 11
     NULL = 12
+    PPP = 13
+    PPPOE = 14
+    HDLC = 15
+    RADIOTAP = 16
+    WLAN = 17
+    MPLS = 18  # a whole label stack
+    GRE = 19
+    VXLAN = 20
+    GENEVE = 21
+    GTPU = 22
+    L2TP = 23
+    FOU = 24
+    GUE = 25
+    AYIYA = 26
+    TSP = 27
 
     @property
     def text(self) -> str:
@@ -144,6 +162,13 @@ class Evidence(_Words):
     CONFIGURED_PREFIX = 1 << 11
     KNOWN_SERVER = 1 << 12
     LEARNED_FLOW = 1 << 13
+    GRE = 1 << 14  # a GRE header names IPv6 as what it carries
+    AYIYA = 1 << 15  # an AYIYA header whose every field is one that the protocol defines
+    EPOCH = 1 << 16  # the clock of an AYIYA header is that of the capture
+    TSP = 1 << 17  # words of the tunnel setup protocol where they belong
+    L2TP = 1 << 18  # PPP in L2TP names IPv6 as what it carries
+    SCHEME_PORT = 1 << 19  # an outer port is the one that the kind has by default
+    ANYCAST_RELAY = 1 << 20  # an outer end is 6a44's relay, 192.88.99.2
 
 
 class Anomaly(_Words):
@@ -169,6 +194,13 @@ class Anomaly(_Words):
     EXTENSION_HEADERS = 1 << 17  # an extension chain that cannot be followed to its end
     ODD_INNER_ADDRESS = 1 << 18  # one that may never cross a tunnel of this kind
     NEIGHBOUR_DISCOVERY = 1 << 19  # router or neighbour messages in protocol 41 from afar
+    AUTH_LENGTHS = 1 << 20  # identifier or value in an authentication header move what is behind
+    TRAILER_JUNK = 1 << 21  # well-formed trailers of no known type, or not of their type's length
+    FLOW_LABEL = 1 << 22  # on a packet that a Teredo node itself makes: none sets one there
+    BORROWED_PORT = 1 << 23  # an outer port below 1024, which other protocols own
+    EXTENSION_CHAIN = 1 << 24  # more than two extension headers
+    DEEP_NESTING = 1 << 25  # three tunnels or more, one inside the other
+    FRAGMENT_OVERLAP = 1 << 26  # fragments that contradict each other
 
 
 class TeredoPacket(IntEnum):
@@ -207,6 +239,10 @@ class Reason(IntEnum):
     FRAGMENT = 22
     NOT_IPV6_INSIDE = 23
     TOO_MANY_LAYERS = 24
+    GRE = 25
+    L2TP = 26
+    QUOTED = 27
+    NAME = 28
     # unreadable: cut or damaged before anything could be told
     TRUNCATED_LINK = 40
     TRUNCATED_NETWORK = 41
@@ -244,9 +280,13 @@ _REASON_SENTENCES = {
     Reason.STUN: "STUN",
     Reason.GENEVE: "Geneve",
     Reason.WEAK: "IPv6-shaped UDP with no other sign of a tunnel, on a flow never seen to tunnel",
-    Reason.FRAGMENT: "a later fragment of an IPv4 datagram",
+    Reason.FRAGMENT: "a fragment of a datagram that another frame completes, or none",
     Reason.NOT_IPV6_INSIDE: "protocol 41, but what it carries is not IPv6",
     Reason.TOO_MANY_LAYERS: "more layers than the limit before any tunnel",
+    Reason.GRE: "GRE that carries no IPv6 tunnel",
+    Reason.L2TP: "L2TP that carries no IPv6 tunnel",
+    Reason.QUOTED: "an ICMP error that quotes a packet of an IPv6 tunnel",
+    Reason.NAME: "asks for, or tells, the address of a tunnel's server or router",
     Reason.TRUNCATED_LINK: "cut inside the link-layer header",
     Reason.TRUNCATED_NETWORK: "cut inside the IP header",
     Reason.TRUNCATED_PAYLOAD: "cut before the inner IPv6 header ends",

@@ -24,7 +24,7 @@ def test_kinds_have_the_documented_texts() -> None:
     own = [kind for kind in Kind if kind not in (Kind.NONE, Kind.IP6_IN_IP6)]
     assert [kind.text for kind in own] == [
         *("teredo", "6in4", "6to4", "isatap", "6rd", "6over4", "ipv4-compatible"),
-        *("gre6", "ayiya", "tsp", "l2tp6", "6a44", "6bed4", "ip6-in-udp"),
+        *("gre6", "ayiya", "tsp", "l2tp6", "6a44", "6bed4", "ip6-in-udp", "v6udpv4"),
     ]
 
 
