@@ -47,6 +47,7 @@ class Observation(NamedTuple):
     tcp_acknowledgement: int
     flow_label: int
     outer_key: int  # of GRE
+    payload_offset: int  # of what the carrier holds: the UDP payload, the packet in IP or GRE
     vlan: int  # innermost VLAN id + 1, 0: untagged
     outer_source_port: int
     outer_destination_port: int
@@ -112,6 +113,7 @@ _LAYOUT = (
             "tcp_acknowledgement",
             "flow_label",
             "outer_key",
+            "payload_offset",
         ),
     ),
     (
