@@ -9,9 +9,28 @@ from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
 PORT = 5072
+OLD_PORT = 8374  # of SixXS's first programs
+
+NOOP = 0
 FORWARD = 1
+ECHO = 2
+ECHO_FORWARD = 3
+ECHO_REPLY = 4
+MOTD = 5
+QUERY = 6
+QUERY_REPLY = 7
+
+NO_HASH = 0
+MD5 = 1
 SHA1 = 2
+UMAC = 3
+
 MAX_IDENTITY = 256
+_MIN_SOUND_IDENTITY = 16
+_MAX_IDENTITY_TYPE = 2
+_MAX_AUTHENTICATION = 2
+_SIGNATURE_LENGTHS = {NO_HASH: 0, MD5: 16, SHA1: 20}
+_NEXT_HEADERS = frozenset((4, 41, 59))  # IPv4, IPv6, nothing
 _SIGNATURE_UNIT = 4
 _FORMAT = struct.Struct("!BBBBI")
 
@@ -28,6 +47,25 @@ class Header:
     opcode: int
     next_header: int
     epoch: int
+
+    @property
+    def sound(self) -> bool:
+        """Whether every field has a value the protocol defines, which few other octets have."""
+        return (
+            self.identity_type <= _MAX_IDENTITY_TYPE
+            and len(self.identity) >= _MIN_SOUND_IDENTITY
+            and self._sound_signature
+            and self.authentication <= _MAX_AUTHENTICATION
+            and self.opcode <= QUERY_REPLY
+            and self.next_header in _NEXT_HEADERS
+        )
+
+    @property
+    def _sound_signature(self) -> bool:
+        """UMAC has tags of several lengths, the other methods one each."""
+        return self.hash_method == UMAC or (
+            _SIGNATURE_LENGTHS.get(self.hash_method) == len(self.signature)
+        )
 
     def build(self) -> bytes:
         """The header's octets; ValueError if identity or signature have no length it can say."""

@@ -43,6 +43,15 @@ _TRAILER_NAMES = {
 }
 
 
+_TRAILER_LENGTHS = {
+    TRAILER_NONCE: (4,),
+    TRAILER_RANDOM_PORT_MISPRINT: (2,),
+    TRAILER_ALTERNATE_ADDRESS: tuple(2 + 6 * n for n in range(1, MAX_ALTERNATE_ADDRESSES + 1)),
+    TRAILER_NEIGHBOUR_DISCOVERY: (4,),
+    TRAILER_RANDOM_PORT: (2,),
+}
+
+
 class Authentication(NamedTuple):
     """An authentication header (RFC 4380 section 5.1.1); ``nonce`` is 8 bytes."""
 
@@ -71,6 +80,11 @@ class Trailer(NamedTuple):
     @property
     def name(self) -> str:
         return _TRAILER_NAMES.get(self.type, "unknown")
+
+    @property
+    def known(self) -> bool:
+        """Whether the type is a defined one and the value has its type's length."""
+        return len(self.value) in _TRAILER_LENGTHS.get(self.type, ())
 
     @property
     def addresses(self) -> tuple[tuple[bytes, int], ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,3 +70,37 @@ def test_lengths_that_cannot_be_said(identity: bytes, signature: bytes) -> None:
     header = replace(ayiya.parse(Cursor(SIXXS)), identity=identity, signature=signature)
     with pytest.raises(ValueError, match="power of two"):
         header.build()
+
+
+def test_what_sixxs_sent_is_sound() -> None:
+    assert ayiya.parse(Cursor(SIXXS)).sound
+
+
+@pytest.mark.parametrize(
+    ("change", "sound"),
+    [
+        ({"identity_type": 0}, True),
+        ({"identity_type": 2}, True),
+        ({"identity_type": 3}, False),
+        ({"identity": bytes(8)}, False),
+        ({"identity": bytes(256)}, True),
+        ({"hash_method": ayiya.NO_HASH}, False),
+        ({"hash_method": ayiya.NO_HASH, "signature": b""}, True),
+        ({"hash_method": ayiya.MD5}, False),
+        ({"hash_method": ayiya.MD5, "signature": bytes(16)}, True),
+        ({"signature": bytes(16)}, False),
+        ({"hash_method": ayiya.UMAC, "signature": bytes(8)}, True),
+        ({"hash_method": 4}, False),
+        ({"authentication": 0}, True),
+        ({"authentication": 2}, True),
+        ({"authentication": 3}, False),
+        ({"opcode": ayiya.NOOP}, True),
+        ({"opcode": ayiya.QUERY_REPLY}, True),
+        ({"opcode": 8}, False),
+        ({"next_header": 59}, True),
+        ({"next_header": 4}, True),
+        ({"next_header": 58}, False),
+    ],
+)
+def test_what_tells_a_header_from_other_octets(change: dict[str, Any], sound: bool) -> None:
+    assert replace(ayiya.parse(Cursor(SIXXS)), **change).sound is sound

@@ -1,0 +1,95 @@
+"""L2TP version 2 headers (RFC 2661)."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from sensor.errors import DecodeError
+from sensor.wire.cursor import Cursor
+
+PORT = 1701
+_CONTROL = 0x8000
+_LENGTH = 0x4000
+_SEQUENCE = 0x0800
+_OFFSET = 0x0200
+_VERSION_MASK = 0x000F
+_VERSION = 2
+_CONTROL_FLAGS = _CONTROL | _LENGTH | _SEQUENCE
+_MAX_LENGTH = 0xFFFF
+
+
+class Header(NamedTuple):
+    """One header; what the message lacks is None.
+
+    ``control`` tells a control message from a data message, ``length`` counts the octets of the
+    whole message, this header included, as the sender claims.
+    """
+
+    control: bool
+    length: int | None
+    tunnel: int
+    session: int
+    ns: int | None
+    nr: int | None
+
+
+def parse(cursor: Cursor) -> Header:
+    """Read a header (RFC 2661 section 3.1), offset padding included.
+
+    The cursor then stands at the PPP frame or at the first attribute. DecodeError if it is cut,
+    has another version, or is a control message without length or sequence numbers. Priority and
+    reserved bits are ignored.
+    """
+    start = cursor.position
+    flags = cursor.u16()
+    if flags & _VERSION_MASK != _VERSION:
+        raise DecodeError(f"L2TP version {flags & _VERSION_MASK}", start)
+    if flags & _CONTROL and flags & _CONTROL_FLAGS != _CONTROL_FLAGS:
+        raise DecodeError("L2TP control flags", start)
+    length = cursor.u16() if flags & _LENGTH else None
+    tunnel, session = cursor.u16(), cursor.u16()
+    ns = cursor.u16() if flags & _SEQUENCE else None
+    nr = cursor.u16() if flags & _SEQUENCE else None
+    if flags & _OFFSET:
+        cursor.skip(cursor.u16())
+    return Header(bool(flags & _CONTROL), length, tunnel, session, ns, nr)
+
+
+def build_data(
+    tunnel: int,
+    session: int,
+    payload: bytes,
+    *,
+    length: bool = False,
+    sequence: tuple[int, int] | None = None,
+    offset: int | None = None,
+) -> bytes:
+    """A data message; ``sequence`` is Ns and Nr, ``offset`` the octets of padding.
+
+    ValueError for a ``length`` over 65535.
+    """
+    flags = _VERSION | _LENGTH * length
+    flags |= _SEQUENCE * (sequence is not None) | _OFFSET * (offset is not None)
+    behind = struct.pack("!HH", tunnel, session)
+    if sequence is not None:
+        behind += struct.pack("!HH", *sequence)
+    if offset is not None:
+        behind += offset.to_bytes(2) + bytes(offset)
+    return _with_flags(flags, behind + payload)
+
+
+def build_control(tunnel: int, session: int, ns: int, nr: int, payload: bytes) -> bytes:
+    """A control message, without ``payload`` an acknowledgement; ValueError over 65535 octets."""
+    behind = struct.pack("!HHHH", tunnel, session, ns, nr)
+    return _with_flags(_VERSION | _CONTROL_FLAGS, behind + payload)
+
+
+def _with_flags(flags: int, behind: bytes) -> bytes:
+    """The message, with its length where ``flags`` say that there is one."""
+    if not flags & _LENGTH:
+        return flags.to_bytes(2) + behind
+    length = 4 + len(behind)
+    if length > _MAX_LENGTH:
+        raise ValueError("an L2TP message with a length has at most 65535 octets")
+    return struct.pack("!HH", flags, length) + behind
