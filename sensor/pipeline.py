@@ -9,25 +9,33 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensor.ahead import ahead
 from sensor.capture.batch import FrameBatch
-from sensor.capture.files import CaptureFile, first_time, may_wait
-from sensor.decode.decoded import Decoded
+from sensor.capture.files import CaptureFile, first_time, may_wait, unknown_link_type
+from sensor.capture.selection import EVERYTHING, Selection
+from sensor.decode.decoded import Decoded, Run, Whole
 from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import CaptureError
 from sensor.jit import load
 from sensor.schema.records import Change, Scope, SensorRecord, TunnelRecord
-from sensor.schema.rows import Rows
+from sensor.schema.rows import Observation, Rows
+from sensor.schema.witness import Witness
 from sensor.schema.words import Confidence, Evidence, Kind, Reason, Vantage
 from sensor.track.interface import TableLike
 from sensor.track.settings import TrackSettings
 from sensor.track.table import Table
 from sensor.track.tracker import Tracker
+from sensor.track.witnesses import Witnesses
+
+if TYPE_CHECKING:
+    from sensor.decode.reassembly import Reassembly
 
 STDIN = "-"
 
@@ -42,23 +50,14 @@ _REASONS = max(Reason) + 1
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One capture of an observation and the side of the NAT it was taken on."""
+    """One capture of an observation and the side of the NAT it was taken on.
+
+    With ``follow`` it is read as it grows, and then what takes its name after it.
+    """
 
     path: str
     vantage: Vantage = Vantage.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which frames count: nanoseconds since 1970 UTC, ``end`` excluded; ``count`` frames at most.
-
-    ``keep`` decides by a frame's octets, link type and length on the wire, None: all are kept.
-    """
-
-    start: int | None = None
-    end: int | None = None
-    count: int | None = None
-    keep: Callable[[bytes, int, int], bool] | None = None
+    follow: bool = False
 
 
 @dataclass(slots=True)
@@ -70,14 +69,18 @@ class Ledger:
     first: int | None = None
     last: int | None = None
 
-    def see(self, batch: FrameBatch, reasons: NDArray[np.uint8], rows: Rows) -> None:
+    def see(
+        self, batch: FrameBatch, reasons: NDArray[np.uint8], rows: Rows, late: bool = False
+    ) -> None:
         """One run of frames, what the decoder said of each, and its rows as the table marked them.
 
-        Of a frame with rows the outermost one decides, and no more the decoder.
+        Of a frame with traffic of a tunnel the outermost row decides, and no more the decoder. A
+        late run is one frame that was counted as a fragment before.
         """
         counts = np.bincount(reasons, minlength=_REASONS)
+        counts[Reason.FRAGMENT] -= late
         if len(rows):
-            outermost = rows["depth"] == 0
+            outermost = (rows["depth"] == 0) & _traffic(rows)
             copied = outermost & (rows["copy_of"] != 0)
             tunnelled = outermost & ~copied & _accepted(rows)
             decided = reasons[rows["frame"][outermost].astype(np.int64) - batch.first_frame]
@@ -114,7 +117,7 @@ class Ledger:
             reasons={
                 reason.text: count
                 for reason, count in sorted(self.reasons.items())
-                if reason not in (Reason.TUNNELLED, Reason.COPY)
+                if count and reason not in (Reason.TUNNELLED, Reason.COPY)
             },
             dropped_state=sum(table.limits_hit.values()),
             dropped_documents=0,
@@ -133,6 +136,8 @@ class _Portion:
     frames: tuple[FrameBatch, Decoded] | None  # None: there are no more
     damages: list[CaptureError]  # since the portion before
     bytes_read: int  # of all captures
+    whole: dict[int, Whole] = field(default_factory=dict)  # see ``Run``
+    late: bool = False
 
 
 class Replay:
@@ -141,7 +146,8 @@ class Replay:
     Iterate over ``changes()``; afterwards ``damages``, ``ledger`` and ``limits_hit`` are whole.
     ``on_batch`` is called after each run of frames, for a progress display of ``bytes_read``;
     ``stop()`` ends after the current one. Without ``story`` there are no changes but the last
-    of each tunnel, and those of exposures.
+    of each tunnel, and those of exposures. ``name_role`` says which names of ``decode.names``
+    belong to tunnels, for ``witnesses``.
 
     Captures are read and decoded in a second thread, ahead of what is tracked. But where reading
     may wait for a writer all is done in one: there an interrupt must end the wait.
@@ -152,9 +158,10 @@ class Replay:
         sources: Sequence[Source],
         decode: DecodeSettings,
         track: TrackSettings,
-        selection: Selection = Selection(),
+        selection: Selection = EVERYTHING,
         service_name: Callable[[int, int], str | None] = lambda transport, port: None,
         story: bool = True,
+        name_role: Callable[[str], str | None] = lambda name: None,
     ) -> None:
         self.sources = sources
         self.damages: list[CaptureError] = []
@@ -166,6 +173,7 @@ class Replay:
         self._selection = selection
         # From here on for the thread that reads.
         self._kernels = [Kernel(decode) for _ in range(SLOTS)]
+        self._reassembly: Reassembly | None = None  # made when there is a fragment
         self._found: list[CaptureError] = []
         self._open: dict[int, CaptureFile] = {}
         self._finished_bytes = 0
@@ -175,10 +183,19 @@ class Replay:
         self._table = table = Table(track, tuple(source.vantage for source in sources))
         paths = tuple(source.path for source in sources)
         self._tracker = Tracker(track, table, paths, service_name, story)
+        self._settings = decode
+        self._name_role = name_role
+        self._witnesses = Witnesses(track.limits.names)
 
     @property
     def limits_hit(self) -> Counter[str]:
-        return self._tracker.table.limits_hit
+        limits = self._tracker.table.limits_hit + self._witnesses.limits_hit
+        return limits + self._reassembly.limits_hit if self._reassembly else limits
+
+    @property
+    def witnesses(self) -> list[Witness]:
+        """Look-ups of tunnels' names, by time."""
+        return list(self._witnesses)
 
     def stop(self) -> None:
         self.stopped = True
@@ -187,7 +204,7 @@ class Replay:
         """Every change of a record, in packet-time order; the sensor's own record comes last."""
         started = time.monotonic()
         portions = self._portions()
-        if not any(may_wait(source.path) for source in self.sources):
+        if not any(source.follow or may_wait(source.path) for source in self.sources):
             portions = ahead(portions, SLOTS)
         with closing(portions):
             for portion in portions:
@@ -202,6 +219,7 @@ class Replay:
         yield from self._changes()
         seconds = time.monotonic() - started
         record = self.ledger.record(self._tracker.table, seconds, self._scope())
+        record = record._replace(dropped_state=sum(self.limits_hit.values()))
         yield Change("sensor-metrics", self.ledger.last or 0, 0, 0, record)
 
     def _changes(self) -> list[Change]:
@@ -218,21 +236,46 @@ class Replay:
         if portion.frames is None:
             return
         batch, decoded = portion.frames
-        rows = decoded.rows
-        self._tracker.update(rows, lambda row: batch.frame(row.frame - batch.first_frame))
-        self.ledger.see(batch, decoded.reasons, rows)
+        rows, whole = decoded.rows, portion.whole
+
+        def octets(row: Observation) -> bytes:
+            made = whole.get(row.frame)
+            return made.data if made else batch.frame(row.frame - batch.first_frame)
+
+        self._tracker.update(rows, octets)
+        self.ledger.see(batch, decoded.reasons, rows, portion.late)
+        if self.ledger.reasons[Reason.NAME]:
+            self._note_names(batch, decoded.reasons == Reason.NAME)
         if self.ledger.reasons[Reason.UNKNOWN_LINK_TYPE]:
             self._note_link_type(batch, decoded.reasons == Reason.UNKNOWN_LINK_TYPE)
+
+    def _note_names(self, batch: FrameBatch, named: NDArray[np.bool_]) -> None:
+        """Read look-ups of tunnels' names, so many in a second of packet time."""
+        from sensor.decode.lookups import witnesses
+        from sensor.decode.scalar import Frame
+
+        for i in map(int, np.flatnonzero(named)):
+            time = int(batch.times[i])
+            if not self._witnesses.admits(time):
+                continue
+            frame = Frame(
+                data=batch.frame(i),
+                link_type=int(batch.linktypes[i]),
+                wire_length=int(batch.wire[i]),
+                number=batch.first_frame + i,
+                time=time,
+                source=batch.source,
+            )
+            for witness in witnesses(frame, self._settings, self._name_role):
+                self._witnesses.see(witness)
 
     def _note_link_type(self, batch: FrameBatch, unknown: NDArray[np.bool_]) -> None:
         """A link type that cannot be read is damage, noted once for a capture."""
         if batch.source in self._foreign or not unknown.any():
             return
         self._foreign.add(batch.source)
-        i = int(np.argmax(unknown))
-        frame, offset = batch.first_frame + i, int(batch.positions[i])
-        reason = f"link type {batch.linktypes[i]} is none that this sensor can read"
-        self.damages.append(CaptureError(self.sources[batch.source].path, frame, offset, reason))
+        path = self.sources[batch.source].path
+        self.damages.append(unknown_link_type(path, batch, int(np.argmax(unknown))))
 
     def _scope(self) -> Scope:
         """What could be observed of all tunnels together, ended ones too."""
@@ -246,15 +289,30 @@ class Replay:
     def _portions(self) -> Generator[_Portion]:
         """All that there is to track, in order; each valid until SLOTS more are asked for."""
         for batch, kernel in zip(self._parts(), itertools.cycle(self._kernels), strict=False):
-            decoded = kernel.decode(batch)
-            self._table.prepare(decoded.rows)
-            yield self._portion((batch, decoded))
+            for run in self._runs(batch, kernel.decode(batch)):
+                yield self._portion(run)
+        for run in self._reassembly.finish() if self._reassembly else ():
+            yield self._portion(run)
         yield self._portion(None)
 
-    def _portion(self, frames: tuple[FrameBatch, Decoded] | None) -> _Portion:
+    def _runs(self, batch: FrameBatch, decoded: Decoded) -> Iterator[Run]:
+        """The batch with its fragments put together; most observations have none."""
+        if self._reassembly is None and len(decoded.fragments):
+            from sensor.decode.reassembly import Reassembly  # it brings the scalar decoder
+
+            self._reassembly = Reassembly(self._settings)
+        if self._reassembly is None:
+            yield Run(batch, decoded, {})
+        else:
+            yield from self._reassembly.take(batch, decoded)
+
+    def _portion(self, run: Run | None) -> _Portion:
         damages, self._found = self._found, []
-        reading = sum(capture.bytes_read for capture in self._open.values())
-        return _Portion(frames, damages, self._finished_bytes + reading)
+        reading = self._finished_bytes + sum(each.bytes_read for each in self._open.values())
+        if run is None:
+            return _Portion(None, damages, reading)
+        self._table.prepare(run.decoded.rows)
+        return _Portion((run.batch, run.decoded), damages, reading, run.whole, run.late)
 
     # merging by packet time
 
@@ -268,7 +326,7 @@ class Replay:
         heapq.heapify(queue)
         runs: dict[int, _Run] = {}
         left = self._selection.count
-        while queue and left != 0:
+        while queue:
             _, number = heapq.heappop(queue)
             if number in runs:
                 run = runs[number]
@@ -277,6 +335,8 @@ class Replay:
                     part = part.slice(0, left)
                     left -= len(part)
                 yield part
+                if left == 0:
+                    return  # without a wait for what is not wanted
                 run.settle()
             else:
                 # Now open; its first frame that counts may be later than its turn was.
@@ -293,21 +353,32 @@ class Replay:
         return -(1 << 63) if first is None else first
 
     def _selected(self, number: int) -> Iterator[FrameBatch]:
-        """Batches of one capture without the frames that were not asked for; notes its damage."""
-        path = self.sources[number].path
+        """What is wanted of one capture and, where it is followed, of each that replaces it."""
+        while (yield from self._capture(number)):
+            pass
+
+    def _capture(self, number: int) -> Generator[FrameBatch, None, bool]:
+        """What is wanted of one file; notes its damage. Returns whether it was replaced."""
+        source = self.sources[number]
+        stopped = partial(getattr, self, "stopped")
         try:
-            with CaptureFile(path, number, slots=SLOTS) as capture:
+            with CaptureFile(
+                source.path, number, slots=SLOTS, follow=source.follow, stopped=stopped
+            ) as capture:
                 self._open[number] = capture
                 for batch in capture.batches():
-                    for part in _kept(batch, self._selection):
+                    for part in self._selection.kept(batch):
                         capture.hold()
                         yield part
+                    if source.follow and self._selection.is_over(batch):
+                        return False
         except CaptureError as error:
             if not self.stopped:  # what is cut off by stopping is not damaged
                 self._found.append(_alone(error))
         finally:
             closed = self._open.pop(number, None)
             self._finished_bytes += closed.bytes_read if closed else 0
+        return closed is not None and closed.replaced
 
 
 class _Run:
@@ -345,25 +416,6 @@ class _Run:
         return part
 
 
-def _kept(batch: FrameBatch, selection: Selection) -> Iterator[FrameBatch]:
-    """Runs of neighbouring frames that the selection keeps."""
-    if selection.start is None and selection.end is None and selection.keep is None:
-        yield batch
-        return
-    keep = np.ones(len(batch), dtype=np.bool_)
-    if selection.start is not None:
-        keep &= batch.times >= selection.start
-    if selection.end is not None:
-        keep &= batch.times < selection.end
-    if selection.keep is not None:
-        for i in np.flatnonzero(keep):
-            linktype, wire = int(batch.linktypes[i]), int(batch.wire[i])
-            keep[i] = selection.keep(batch.frame(int(i)), linktype, wire)
-    edges = np.flatnonzero(np.diff(keep.astype(np.int8), prepend=0, append=0))
-    for start, stop in edges.reshape(-1, 2).tolist():
-        yield batch.slice(start, stop)
-
-
 def _alone(error: CaptureError) -> CaptureError:
     """Without what led to it, which would keep the capture's buffers and this observation."""
     error.__context__ = None
@@ -375,8 +427,14 @@ def _counted(counts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     return ((number, count) for number, count in enumerate(counts.tolist()) if count)
 
 
+def _traffic(rows: Rows) -> NDArray[np.bool_]:
+    """``track.marks.is_traffic`` of them all."""
+    traffic: NDArray[np.bool_] = (rows["kind"] != Kind.NONE) & (rows["quoted"] == 0)
+    return traffic
+
+
 def _accepted(rows: Rows) -> NDArray[np.bool_]:
-    """Which rows are tunnels after what the table knows; ``track.marks.accepted`` of them all."""
+    """Of traffic, what is a tunnel's after what the table knows: ``track.marks.accepted``."""
     learned = rows["reasons"] & Evidence.LEARNED_FLOW != 0
     accepted: NDArray[np.bool_] = (rows["confidence"] > Confidence.WEAK) | learned
     return accepted

@@ -7,9 +7,12 @@ Teredo server is SERVER, the relay RELAY leads to the native host NATIVE.
 from __future__ import annotations
 
 import struct
+import zlib
 
-from sensor.wire import icmpv6, ipv4, ipv6, link, sixinfour, tcp, teredo
+from sensor.wire import icmpv6, ipv4, ipv6, link, llc, pppoe, sixinfour, tcp, teredo
+from sensor.wire import ppp as ppp_wire
 from sensor.wire import udp as udp_wire
+from sensor.wire import wlan as wlan_wire
 from sensor.wire.addresses import (
     ALL_ROUTERS,
     TeredoAddress,
@@ -42,8 +45,56 @@ _MACS = (bytes.fromhex("020000000001"), bytes.fromhex("020000000002"))
 
 def ethernet(packet: bytes, vlans: tuple[int, ...] = ()) -> bytes:
     """A frame around an IPv4 or IPv6 packet, which its first octet tells apart."""
-    ethertype = link.ETHERTYPE_IPV6 if packet[0] >> 4 == 6 else link.ETHERTYPE_IPV4
-    return link.build_ethernet(packet, ethertype, *_MACS, vlans)
+    return link.build_ethernet(packet, _ethertype(packet), *_MACS, vlans)
+
+
+def _ethertype(packet: bytes) -> int:
+    return link.ETHERTYPE_IPV6 if packet[0] >> 4 == 6 else link.ETHERTYPE_IPV4
+
+
+def snap(packet: bytes, vlans: tuple[int, ...] = ()) -> bytes:
+    """An Ethernet frame that says its length, as IEEE 802.3 had it, and the EtherType in SNAP."""
+    body = llc.build(_ethertype(packet)) + packet
+    return link.build_ethernet(body, len(body), *_MACS, vlans)
+
+
+def ppp(packet: bytes, *, address_control: bool = True, compressed: bool = False) -> bytes:
+    """A frame of link types 9 and 50."""
+    protocol = ppp_wire.IPV6 if packet[0] >> 4 == 6 else ppp_wire.IPV4
+    return ppp_wire.build(protocol, packet, address_control=address_control, compressed=compressed)
+
+
+def ppp_ether(packet: bytes, session: int = 7) -> bytes:
+    """A frame of link type 51: PPP over Ethernet, without the Ethernet header."""
+    return pppoe.build(session, ppp(packet, address_control=False))
+
+
+def cisco_hdlc(packet: bytes) -> bytes:
+    """A frame of link types 104 and 50."""
+    return struct.pack("!BBH", 0x0F, 0, _ethertype(packet)) + packet
+
+
+def loop(packet: bytes) -> bytes:
+    """A frame of link type 108, in whose home IPv6 has the address family 24."""
+    return struct.pack("!I", 24 if packet[0] >> 4 == 6 else 2) + packet
+
+
+def wlan(packet: bytes, *, qos: bool = False, padded: bool = False) -> bytes:
+    """A frame of link type 105, from one station to another."""
+    body = llc.build(_ethertype(packet)) + packet
+    return wlan_wire.build(body, *_MACS, qos=qos, padded=padded)
+
+
+def radiotap(packet: bytes, flags: int = 0) -> bytes:
+    """A frame of link type 127, with padding or check sequence where the flags say so.
+
+    The check sequence is that of the frame as it was in the air, without the padding.
+    """
+    padded = bool(flags & wlan_wire.FLAG_PADDED)
+    frame = wlan(packet, qos=padded, padded=padded)
+    if flags & wlan_wire.FLAG_FCS:
+        frame += zlib.crc32(wlan(packet, qos=padded)).to_bytes(4, "little")
+    return wlan_wire.build_radiotap(flags) + frame
 
 
 def sll(packet: bytes, ethertype: int = link.ETHERTYPE_IPV4) -> bytes:
@@ -73,6 +124,11 @@ def udp(source: End, destination: End, payload: bytes, *, identification: int = 
 def udp_frame(source: End, destination: End, payload: bytes) -> bytes:
     """An Ethernet frame with a datagram."""
     return ethernet(udp(source, destination, payload))
+
+
+def in_four(payload: bytes, protocol: int = 4) -> bytes:
+    """An IPv4 packet from V4A to V4B."""
+    return ipv4.build(V4A, V4B, protocol, payload)
 
 
 def sixinfour_frame(packet: bytes, source: bytes = V4A, destination: bytes = V4B) -> bytes:

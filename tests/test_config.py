@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from sensor.config import Settings, load
 from sensor.config.nodes import MAX_BYTES, MAX_ITEMS
-from sensor.config.schema import SCHEMA, TRACK_LIMITS, TrackLimit
+from sensor.config.schema import FRAGMENT_LIMITS, SCHEMA, TRACK_LIMITS, TrackLimit
 from sensor.config.shapes import Section
-from sensor.data.known import known_servers
-from sensor.decode.settings import DecodeSettings
+from sensor.data.known import known_servers, listed_names
+from sensor.decode import reassembly
+from sensor.decode.names import name_hashes
+from sensor.decode.settings import DecodeSettings, FragmentLimits
 from sensor.errors import ConfigError
 from sensor.track.settings import Service, TrackLimits, TrackSettings, Zone, network
 from sensor.wire.addresses import SixRdDomain, packed
@@ -70,7 +72,7 @@ def test_defaults_are_those_of_the_layers() -> None:
     servers = known_servers()
     assert load(None) == Settings(
         site=None,
-        decode=DecodeSettings(known_servers=servers),
+        decode=DecodeSettings(known_servers=servers, names=name_hashes(*listed_names())),
         track=TrackSettings(known_servers=servers),
     )
 
@@ -144,6 +146,20 @@ def test_each_limit_reaches_its_field(limit: TrackLimit, load_text: Load) -> Non
 def test_every_limit_of_the_tracker_can_be_set() -> None:
     fields = list(TrackLimits._fields)
     assert sorted(limit.field for limit in TRACK_LIMITS) == sorted(fields)
+
+
+@pytest.mark.parametrize("limit", FRAGMENT_LIMITS, ids=lambda limit: limit.key)
+def test_each_limit_of_reassembly_reaches_its_field(limit: TrackLimit, load_text: Load) -> None:
+    found = load_text(f"limits: {{{limit.key}: 7}}").decode.fragments
+    assert found == FragmentLimits()._replace(**{limit.field: 7 * limit.unit})
+
+
+def test_every_limit_of_reassembly_can_be_set_and_is_counted_by_its_key() -> None:
+    fields = list(FragmentLimits._fields)
+    assert sorted(limit.field for limit in FRAGMENT_LIMITS) == sorted(fields)
+    source = Path(reassembly.__file__).read_text()
+    counted = [limit.key for limit in FRAGMENT_LIMITS if f'"{limit.key}"' in source]
+    assert counted == ["fragmented_datagrams", "fragment_octets", "fragments_per_datagram"]
 
 
 def test_every_key_has_one_sentence() -> None:
@@ -300,7 +316,7 @@ def test_a_mistake_is_named_with_its_place(
     with pytest.raises(ConfigError) as caught:
         load_text(text)
     assert message in str(caught.value)
-    assert len(str(caught.value)) < 400
+    assert len(str(caught.value)) < 500  # all names of the longest section are in one of them
 
 
 @pytest.mark.parametrize("key", ["policy", "allow_file", "detections", "capture", "store",
@@ -393,7 +409,7 @@ def test_a_wrong_override_is_named(override: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(None, [override])
     assert message in str(caught.value)
-    assert len(str(caught.value)) < 400
+    assert len(str(caught.value)) < 500  # all names of the longest section are in one of them
 
 
 def test_an_override_mends_the_file(load_text: Load) -> None:

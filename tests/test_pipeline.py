@@ -13,23 +13,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sensor import pipeline
 from sensor.capture.batch import FrameBatch
 from sensor.capture.files import CaptureFile
+from sensor.capture.selection import Selection
 from sensor.capture.writer import PcapWriter
 from sensor.data import resource
 from sensor.decode.decoded import Decoded
 from sensor.decode.kernel import Kernel
-from sensor.decode.settings import DecodeSettings
+from sensor.decode.settings import DecodeSettings, FragmentLimits
 from sensor.emit.identity import event_id
-from sensor.pipeline import Ledger, Replay, Selection, Source
-from sensor.schema.records import Change, ExposureRecord, Scope, SensorRecord
+from sensor.pipeline import Ledger, Replay, Source
+from sensor.schema.records import Change, ExposureRecord, Scope, SensorRecord, TunnelRecord
+from sensor.schema.rows import pack
 from sensor.schema.words import ExposureState, Kind, Reason, Vantage
 from sensor.track.scalar import Table
 from sensor.track.settings import TrackSettings
+from tests import build
 from tests.captures import demo
+from tests.fragments import ipv4_fragments, spans
+from tests.track import rows as made_rows
 
 FRAMES = demo.frames()
 DAY = 86_400_000_000_000
@@ -355,6 +361,97 @@ def test_octets_read_are_those_of_the_frames_so_far() -> None:
     assert seen == sorted(seen)
 
 
+# fragments
+
+
+def in_fragments(frame: bytes, *cuts: int, identification: int = 1) -> list[bytes]:
+    """An Ethernet frame with IPv4 as those of its fragments."""
+    parts = spans(len(frame) - 34, *cuts)
+    return [frame[:14] + part for part in ipv4_fragments(frame[14:], parts, identification)]
+
+
+def spaced(frames: Sequence[bytes]) -> Timed:
+    return [(demo.START + i * 1_000_000, frame) for i, frame in enumerate(frames)]
+
+
+def demo_in_fragments() -> tuple[Timed, int]:
+    """The demo with every tunnel cut in two, and how many that are."""
+    found: list[tuple[int, bytes]] = []
+    cut = 0
+    for when, frame in FRAMES:
+        parts = [frame]
+        if frame[12:14] == b"\x08\x00" and frame[23] in (17, 41):
+            cut += 1
+            parts = in_fragments(frame, 24, identification=cut)
+        found += [(when + i, part) for i, part in enumerate(parts)]
+    return found, cut
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_fragments_hide_nothing(files: int, tmp_path: Path) -> None:
+    """Teredo SYN and SYN-ACK among them, and fragments of one packet in different captures."""
+    frames, cut = demo_in_fragments()
+    paths = [capture(tmp_path / f"{i}.pcap", frames[i::files]) for i in range(files)]
+    changes = list(replay(*paths).changes())
+    found, expected = exposures(changes), exposures(list(replay(str(demo.PATH)).changes()))
+    assert found.keys() == expected.keys() == {80, 22}
+    for port, record in found.items():
+        before = expected[port]
+        assert (record.state, record.remotes) == (before.state, before.remotes)
+        assert [proof.what for proof in record.evidence] == [
+            proof.what for proof in before.evidence
+        ]
+    assert found[80].state is ExposureState.ANSWERED
+    ledger = changes[-1].record
+    assert isinstance(ledger, SensorRecord)
+    assert (ledger.read, ledger.tunnelled, ledger.other) == (49 + cut, 36, 13 + cut)
+    assert ledger.kinds == {"teredo": 23, "6in4": 13}
+    assert ledger.reasons == {"not-ip": 2, "tcp": 9, "udp": 1, "udp-short": 1, "fragment": cut}
+
+
+def test_a_solicitation_in_fragments_is_read_from_what_was_put_together(tmp_path: Path) -> None:
+    asked, told, *_ = build.exchange()
+    frames = [*in_fragments(asked, 16), *in_fragments(told, 24, 64)]
+    *_, last, _ = list(replay(capture(tmp_path / "setup.pcap", spaced(frames))).changes())
+    assert isinstance(last.record, TunnelRecord)
+    assert last.record.teredo is not None
+    assert last.record.teredo.qualified_at == spaced(frames)[-1][0]
+
+
+def test_what_is_given_up_is_counted_once_and_late(tmp_path: Path) -> None:
+    *_, opening, _, _ = build.exchange()
+    lost = [in_fragments(opening, 64, identification=i)[0] for i in range(3)]
+    noise = FRAMES[0][1]
+    times = [0, 1, 2, 40]
+    frames = [
+        (demo.START + time * 1_000_000_000, frame)
+        for time, frame in zip(times, [*lost, noise], strict=True)
+    ]
+    observed = replay(capture(tmp_path / "lost.pcap", frames))
+    counts: list[tuple[int, int]] = []
+    observed.on_batch = lambda: counts.append(
+        (observed.ledger.read, observed.ledger.reasons[Reason.TUNNELLED])
+    )
+    ledger = list(observed.changes())[-1].record
+    assert isinstance(ledger, SensorRecord)
+    assert (ledger.read, ledger.tunnelled, ledger.kinds) == (4, 3, {"teredo": 3})
+    assert "fragment" not in ledger.reasons
+    assert ledger.dropped_state == 0
+    assert counts == [(3, 0), (3, 1), (3, 2), (3, 3), (4, 3), (4, 3)]
+
+
+def test_limits_of_reassembly_are_told_with_the_others(tmp_path: Path) -> None:
+    *_, opening, _, _ = build.exchange()
+    lost = [in_fragments(opening, 64, identification=i)[0] for i in range(9)]
+    settings = DecodeSettings(fragments=FragmentLimits(datagrams=4))
+    path = capture(tmp_path / "flood.pcap", spaced(lost))
+    observed = Replay([Source(path)], settings, TrackSettings())
+    ledger = list(observed.changes())[-1].record
+    assert isinstance(ledger, SensorRecord)
+    assert observed.limits_hit == {"fragmented_datagrams": 5}
+    assert (ledger.dropped_state, ledger.tunnelled + ledger.copies) == (5, 9)
+
+
 # selection
 
 
@@ -444,3 +541,30 @@ def test_nothing_is_left_of_an_observation(tmp_path: Path) -> None:
             assert left() is None, cut
     finally:
         gc.enable()
+
+
+# rows that are no traffic
+
+
+def test_quotations_and_frames_of_no_kind_stay_what_the_decoder_said() -> None:
+    with CaptureFile(str(demo.PATH), 0) as opened:
+        batch = next(iter(opened.batches()))
+    reasons = np.full(len(batch), Reason.UDP, dtype=np.uint8)
+    reasons[:4] = Reason.QUOTED, Reason.TOO_MANY_LAYERS, Reason.TUNNELLED, Reason.TUNNELLED
+    made = [
+        made_rows.row(made_rows.CLIENT, made_rows.RELAY, quoted=1, frame=1),
+        made_rows.unfollowed()._replace(frame=2),
+        made_rows.row(made_rows.CLIENT, made_rows.RELAY, frame=3),
+        made_rows.row(made_rows.CLIENT, made_rows.RELAY, frame=3, quoted=1, depth=1),
+        made_rows.bare(made_rows.row(made_rows.CLIENT, made_rows.RELAY, frame=4)),
+    ]
+    ledger = Ledger()
+    ledger.see(batch, reasons, pack(made))
+    assert ledger.kinds == {Kind.TEREDO: 1}
+    assert ledger.reasons == {
+        Reason.QUOTED: 1,
+        Reason.TOO_MANY_LAYERS: 1,
+        Reason.TUNNELLED: 1,
+        Reason.WEAK: 1,
+        Reason.UDP: len(batch) - 4,
+    }

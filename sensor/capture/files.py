@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -16,8 +17,10 @@ from sensor.capture.stream import (
     MAGIC_SIZE,
     STDIN,
     STREAM_ERRORS,
+    XZ_MAGIC,
     ZSTD_MAGIC,
     Source,
+    never,
     unpacked,
 )
 from sensor.capture.window import Scan, Window
@@ -32,9 +35,9 @@ _FIRST_TIME_ARENA = 1 << 16
 _OTHER_FORMATS = {
     GZIP_MAGIC: "gzip inside a compressed file; unpack it first",
     ZSTD_MAGIC: "zstd inside a compressed file; unpack it first",
+    XZ_MAGIC: "xz inside a compressed file; unpack it first",
     b"PK\x03\x04": "zip; unpack it first",
     b"BZh": "bzip2; unpack it first",
-    b"\xfd7zX": "xz; unpack it first",
     b"7z\xbc\xaf": "7-Zip; unpack it first",
     b"\x04\x22\x4d\x18": "lz4; unpack it first",
     b"snoo": "snoop; convert it to pcap first",
@@ -42,6 +45,10 @@ _OTHER_FORMATS = {
     b"\xa1\x2b\x3c\x4d": "Navtel's variant of pcap; convert it first",
     b"\x4d\x3c\x2b\xa1": "Navtel's variant of pcap; convert it first",
 }
+
+
+# What captures are called, rotated and compressed ones too.
+_NAME = re.compile(r"\.(pcap|pcapng|cap)\d*(\.(gz|zst|xz))?$", re.IGNORECASE)
 
 
 class _Reader(Protocol):
@@ -55,16 +62,26 @@ class _Reader(Protocol):
 
 
 class CaptureFile:
-    """A pcap or pcapng file, plain or packed with gzip or zstd, or standard input ("-").
+    """A pcap or pcapng file, plain or packed with gzip, zstd or xz, or standard input ("-").
 
     Opens at once and raises CaptureError where that fails; ``batches`` may be walked once.
     ``size`` is in bytes, None where it cannot be known; ``bytes_read`` counts the same bytes,
     so that of a compressed file they are the compressed ones. Offsets in a batch and in a
     CaptureError count the unpacked ones. With ``slots`` above 1, batches that ``hold`` is called
     for outlast the asking for later ones: so many exist at a time, the one being read among them.
+    With ``follow`` a file is read as it grows, until another one takes its name (``replaced``).
+    Whatever is waited for, waiting ends once ``stopped`` says so.
     """
 
-    def __init__(self, path: str, source: int = 0, arena_size: int = ARENA, slots: int = 1) -> None:
+    def __init__(
+        self,
+        path: str,
+        source: int = 0,
+        arena_size: int = ARENA,
+        slots: int = 1,
+        follow: bool = False,
+        stopped: Callable[[], bool] = never,
+    ) -> None:
         self.path = path
         self._number = source
         self._arena_size = arena_size
@@ -73,7 +90,7 @@ class CaptureFile:
         self._reader: _Reader | None = None
         self._window: Window | None = None
         try:
-            self._source = Source(path)
+            self._source = Source(path, follow, stopped)
         except (OSError, ValueError) as error:  # ValueError: a null byte in the name
             raise self._error(_explain(error)) from None
 
@@ -103,6 +120,10 @@ class CaptureFile:
     @property
     def bytes_read(self) -> int:
         return self._source.count
+
+    @property
+    def replaced(self) -> bool:
+        return self._source.replaced
 
     def hold(self) -> None:
         """Keep the batch handed out last until its slot's turn comes again."""
@@ -163,6 +184,13 @@ def _explain(error: Exception) -> str:
     return str(error)
 
 
+def unknown_link_type(path: str, batch: FrameBatch, row: int) -> CaptureError:
+    """The error for a frame that no decoder reads: damage, although later ones may be readable."""
+    frame, offset = batch.first_frame + row, int(batch.positions[row])
+    reason = f"link type {batch.linktypes[row]} is none that this sensor can read"
+    return CaptureError(path, frame, offset, reason)
+
+
 def may_wait(path: str) -> bool:
     """Whether reading may wait for somebody else: standard input, a pipe, a device."""
     try:
@@ -189,9 +217,9 @@ def first_time(path: str) -> int | None:
 def expand(paths: Sequence[str]) -> list[str]:
     """The captures that ``paths`` name: a folder stands for those anywhere in it, sorted.
 
-    In a folder, files that do not start as a capture does are passed over, and one reached
-    twice through links counts once. Raises CaptureError for a path that is not there and for
-    a folder that cannot be listed.
+    In a folder, files that neither start as captures do nor are named like one are passed over,
+    and one reached twice through links counts once. Raises CaptureError for a path that is not
+    there and for a folder that cannot be listed.
     """
     found: list[str] = []
     for path in paths:
@@ -212,7 +240,7 @@ def _captures_in(folder: str) -> list[str]:
         # A loop of links leads to a folder seen before.
         folders[:] = [name for name in sorted(folders) if _is_new(os.path.join(parent, name), seen)]
         paths = [os.path.join(parent, name) for name in sorted(names)]
-        found.extend(path for path in paths if _is_new(path, seen) and _starts_as_capture(path))
+        found.extend(path for path in paths if _is_new(path, seen) and _is_capture(path))
     return sorted(found)
 
 
@@ -232,13 +260,25 @@ def _is_new(path: str, seen: set[tuple[int, int]]) -> bool:
     return True
 
 
-def _starts_as_capture(path: str) -> bool:
+def _is_capture(path: str) -> bool:
+    """By name, so that a damaged one is told and not passed over; else by how it starts."""
     if not os.path.isfile(path):
         return False  # opening a pipe would wait for its writer
+    return _NAME.search(path) is not None or _starts_as_capture(path)
+
+
+def _starts_as_capture(path: str) -> bool:
     try:
-        with open(path, "rb") as file:
-            magic = file.read(MAGIC_SIZE)
+        source = Source(path)
     except OSError:
         return True  # named, so that reading it tells why it cannot be read
-    known = magic in pcap.MAGICS or magic in (pcapng.MAGIC, ZSTD_MAGIC)
-    return known or magic.startswith(GZIP_MAGIC)
+    try:
+        start = memoryview(bytearray(MAGIC_SIZE))
+        stream, size = unpacked(source), 0
+        while size < MAGIC_SIZE and (count := stream.readinto1(start[size:])):
+            size += count
+    except STREAM_ERRORS:
+        return True
+    finally:
+        source.close()
+    return bytes(start) in pcap.MAGICS or bytes(start) == pcapng.MAGIC

@@ -26,11 +26,12 @@ from sensor.capture.window import Scan, Window
 from sensor.errors import DecodeError
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
-MAX_INTERFACES = 65_536  # of one section
+MAX_INTERFACES = 131_072  # of one section
 MAX_NAME = 256  # bytes kept of an interface's name
 
 _SECTION = 0x0A0D0D0A  # reads the same in both byte orders
 _INTERFACE = 1
+_PACKETS = (ENHANCED_PACKET, OBSOLETE_PACKET, SIMPLE_PACKET)
 _ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _SECTION_PROBE = 12  # bytes up to the end of the byte-order magic
 _SMALLEST = {  # total length of a block with nothing variable in it
@@ -90,6 +91,13 @@ class _Section:
     def described(self) -> NDArray[np.void]:
         """The interfaces as the compiled walk wants them."""
         return self._described[: len(self.interfaces)]
+
+    def is_packet(self, window: Window) -> bool:
+        """Whether a packet block of any kind comes next."""
+        if window.available < BLOCK_FRAME:
+            return False
+        kind, _ = self.head.unpack_from(window.buffer, window.start)
+        return kind in _PACKETS
 
     def check_version(self, buffer: bytearray, start: int) -> None:
         """Refuse a Section Header Block (section 4.1) of a version that may mean otherwise."""
@@ -220,7 +228,8 @@ class PcapngReader:
 
     def _take_packets(self, window: Window) -> None:
         """Take the run of ordinary packets at the window's start; there may be none."""
-        if self._section is not None:
+        # Calling compiled code takes as long as reading many other blocks: only for a packet.
+        if self._section is not None and self._section.is_packet(window):
             self._rows, window.start, self._last_time = walk_pcapng(
                 window.arena,
                 window.start,

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import select
 import stat
 import sys
+import time
 import zlib
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 STDIN = "-"
 MAGIC_SIZE = 4
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+XZ_MAGIC = b"\xfd7zX"
 
 # Compressed bytes taken at a time bound what one step can unpack to: deflate grows at most
-# 1,032-fold, and a zstd block of 4 bytes holds at most 128 KiB; so 8 MiB and 16 MiB.
+# 1,032-fold, a zstd block of 4 bytes holds at most 128 KiB, and LZMA grows some 7,000-fold; so
+# 8 MiB, 16 MiB and 4 MiB.
 _GZIP_PIECE = 8192
-_ZSTD_PIECE = 512
-# The largest window the zstd command accepts without being told otherwise.
-_ZSTD_WINDOW = 1 << 27
+_SMALL_PIECE = 512
+# The largest window the zstd command accepts without being told otherwise; twice what the xz
+# command needs for its best compression.
+_MEMORY = 1 << 27
+
+# Seconds between two looks at a silent pipe or a file that grows: how long an interrupt waits.
+_PAUSE = 0.1
 
 # What reading raises where a stream is damaged or the system refuses to read on.
 STREAM_ERRORS = (OSError, EOFError, zlib.error)
@@ -32,26 +41,49 @@ class Stream(Protocol):
     def readinto1(self, buffer: memoryview, /) -> int: ...
 
 
+def never() -> bool:
+    return False
+
+
 class Source:
-    """A file, a pipe or standard input ("-"), read once from its start without seeking.
+    """A file, a pipe or standard input ("-"), read once from its start.
 
     Unbuffered: a buffered reader waits for more than a pipe holds now, and takes a pipe that
-    would have to wait for one that has ended.
+    would have to wait for one that has ended. With ``follow`` the end of a file is where another
+    one has taken its name, or where it was begun anew: then ``replaced`` is true. Waiting for a
+    pipe or for such a file ends once ``stopped`` says so; what is not there then is the end.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, follow: bool = False, stopped: Callable[[], bool] = never
+    ) -> None:
         self.count = 0
         self.size: int | None = None
+        self.replaced = False
+        self._path = path
+        self._follow = False
+        self._stopped = stopped
         self._head = memoryview(b"")
+        self._pipe: select.poll | None = None
         self._owned = path != STDIN
         if not self._owned:
             if sys.stdin is None:
                 raise OSError("standard input is closed")
             self._raw: Any = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
             return
-        self._raw = open(path, "rb", buffering=0)  # noqa: SIM115 - close() does it
+        self._raw = open(path, "rb", buffering=0, opener=_open)  # noqa: SIM115 - close() does it
         status = os.fstat(self._raw.fileno())
-        self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
+        if stat.S_ISREG(status.st_mode):
+            self.size = status.st_size
+            self._follow = follow
+        else:
+            self._pipe = select.poll()
+            self._pipe.register(self._raw.fileno(), select.POLLIN)
+
+    @property
+    def position(self) -> int:
+        """Offset of what is read next."""
+        return self.count - len(self._head)
 
     def magic(self) -> bytes:
         """The first bytes, fewer only where there are no more; reading starts with them again."""
@@ -74,16 +106,59 @@ class Source:
         self._head = self._head[size:]
         return size
 
+    def again(self, start: int, end: int, limit: int) -> Iterator[bytes]:
+        """Bytes ``start`` up to ``end`` once more, in pieces; OSError where that cannot be."""
+        for offset in range(start, end, limit):
+            if self.size is None:
+                raise OSError("a stream cannot be read twice")
+            yield os.pread(self._raw.fileno(), min(limit, end - offset), offset)
+
     def _receive(self, buffer: memoryview) -> int:
+        if self._pipe is not None and not self._await_writer(self._pipe):
+            return 0
         count: int | None = self._raw.readinto(buffer)
+        while count == 0 and self._follow and self._may_grow():
+            count = self._raw.readinto(buffer)
         if count is None:
             raise OSError("the input is in non-blocking mode and holds nothing now")
         self.count += count
         return count
 
+    def _await_writer(self, pipe: select.poll) -> bool:
+        """Wait until the pipe holds something or has ended; False if asked to stop before."""
+        while not self._stopped():
+            if pipe.poll(_PAUSE * 1000):
+                return True
+        return False
+
+    def _may_grow(self) -> bool:
+        """Wait a moment for a file that has no more now; False once it will have no more."""
+        if self.replaced or self._stopped():
+            return False
+        self.replaced = self._is_replaced()
+        if not self.replaced:
+            time.sleep(_PAUSE)
+        return True  # what was written before it was replaced is still to be read
+
+    def _is_replaced(self) -> bool:
+        ours = os.fstat(self._raw.fileno())
+        if ours.st_size < self.count:
+            return True  # begun anew
+        try:
+            there = os.stat(self._path)
+        except OSError:
+            return False  # moved away; the next file has not come yet
+        # Whoever writes may go on with the old file until there is something in the new one.
+        return not os.path.samestat(ours, there) and there.st_size > 0
+
     def close(self) -> None:
         if self._owned:
             self._raw.close()
+
+
+def _open(path: str, flags: int) -> int:
+    """Without waiting for somebody to write to a pipe: nothing could end that wait."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class Unpacked:
@@ -106,13 +181,25 @@ class Unpacked:
 
 
 def unpacked(source: Source) -> Stream:
-    """The source itself, or what it unpacks to where it starts as gzip or zstd does."""
+    """The source itself, or what it unpacks to where it starts as gzip, zstd or xz does."""
     magic = source.magic()
     if magic.startswith(GZIP_MAGIC):
         return Unpacked(_gunzip(source))
     if magic == ZSTD_MAGIC:
-        return Unpacked(_unzstd(source))
+        return Unpacked(_members(source, _zstd()))
+    if magic == XZ_MAGIC:
+        return Unpacked(_members(source, _xz()))
     return source
+
+
+def is_packed(path: str) -> bool:
+    """Whether a file starts as compressed ones do; False where it cannot be looked at."""
+    try:
+        with open(path, "rb") as file:
+            magic = file.read(MAGIC_SIZE)
+    except (OSError, ValueError):
+        return False
+    return magic.startswith(GZIP_MAGIC) or magic in (ZSTD_MAGIC, XZ_MAGIC)
 
 
 def _gunzip(source: Source) -> Iterator[bytes]:
@@ -137,23 +224,67 @@ def _gunzip(source: Source) -> Iterator[bytes]:
         raise EOFError("the gzip stream ends early")
 
 
-def _unzstd(source: Source) -> Iterator[bytes]:
-    """Every frame, one after another (RFC 8878, section 3)."""
+class _Codec(NamedTuple):
+    """A compression whose files are made of members, one after another."""
+
+    name: str
+    start: Callable[[], Any]  # a decompressor for one member
+    error: type[Exception]
+    padding: bytes  # what may stand between members
+
+
+def _zstd() -> _Codec:
+    """RFC 8878; its members are called frames (section 3)."""
     try:
         zstandard = importlib.import_module("zstandard")
     except ImportError:
         raise OSError("zstd needs the Python package zstandard, which is not installed") from None
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-    frame = None
-    while piece := source.read(_ZSTD_PIECE):
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MEMORY)
+    return _Codec("zstd", decompressor.decompressobj, zstandard.ZstdError, b"")
+
+
+def _xz() -> _Codec:
+    """The .xz file format; its members are called streams (section 2)."""
+    try:
+        lzma = importlib.import_module("lzma")
+    except ImportError:
+        raise OSError("xz needs a Python that was built with liblzma") from None
+
+    def start() -> Any:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, _MEMORY)
+
+    return _Codec("xz", start, lzma.LZMAError, b"\0")
+
+
+def _members(source: Source, codec: _Codec) -> Iterator[bytes]:
+    """What every member unpacks to, one after another."""
+    member, start = codec.start(), 0
+    while piece := source.read(_SMALL_PIECE):
         while piece:
-            frame = frame or decompressor.decompressobj()
+            if member.eof:
+                piece = piece.lstrip(codec.padding)
+                if not piece:
+                    break
+                member, start = codec.start(), source.position - len(piece)
             try:
-                yield frame.decompress(piece)
-            except zstandard.ZstdError as error:
-                raise OSError(f"the zstd stream is damaged: {error}") from error
-            piece = frame.unused_data
-            if frame.eof:
-                frame = None
-    if frame is not None:
-        raise EOFError("the zstd stream ends early")
+                yield member.decompress(piece)
+            except codec.error as error:
+                yield from _until_damage(source, codec, start, piece)
+                raise OSError(f"the {codec.name} stream is damaged: {error}") from error
+            piece = member.unused_data if member.eof else b""
+    if not member.eof:
+        raise EOFError(f"the {codec.name} stream ends early")
+
+
+def _until_damage(source: Source, codec: _Codec, start: int, piece: bytes) -> Iterator[bytes]:
+    """What the piece that ends at the source's position holds before the damage.
+
+    The failed call kept that to itself. Read once more from the member's start, the piece gives it
+    byte by byte; of a pipe, which cannot be, it is lost.
+    """
+    member, end = codec.start(), source.position - len(piece)
+    with contextlib.suppress(OSError, codec.error):
+        for before in source.again(start, end, _SMALL_PIECE):
+            member.decompress(before)
+        for i in range(len(piece)):
+            yield member.decompress(piece[i : i + 1])

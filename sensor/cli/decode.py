@@ -12,17 +12,18 @@ import click
 
 from sensor.cli.config import config_option, set_option
 from sensor.cli.main import DAMAGED, FAILURE, INTERRUPTED
-from sensor.cli.streams import expanded, interruptible, results
+from sensor.cli.selection import selected, selection_options
+from sensor.cli.streams import check_followed, expanded, follow_option, interruptible, results
 from sensor.emit.visible import visible
 from sensor.errors import CaptureError, ConfigError, OutputError
 
 if TYPE_CHECKING:
+    from sensor.capture.selection import Selection
     from sensor.cli.progress import Progress
     from sensor.config import Settings
     from sensor.frames import ReadFrame
     from sensor.inspect.crosscheck import Comparison
 
-_PACKED = (".gz", ".zst")
 _RECORD_HEADER = 16  # of a pcap, in octets: what a frame takes in its file besides its own
 _FILES_NAMED = 5
 
@@ -44,6 +45,8 @@ _FILES_NAMED = 5
     help="Frame N alone: every layer and every check, also where it is no tunnel.",
 )
 @click.option("--cross-check", is_flag=True, help="Compare each row with Wireshark instead.")
+@selection_options
+@follow_option
 @config_option
 @set_option
 def decode(
@@ -51,6 +54,11 @@ def decode(
     form: str,
     number: int | None,
     cross_check: bool,
+    expression: str | None,
+    count: int | None,
+    start: int | None,
+    end: int | None,
+    follow: bool,
     path: str | None,
     overrides: tuple[str, ...],
 ) -> int:
@@ -62,10 +70,20 @@ def decode(
 
     if cross_check and (number is not None or form != "text"):
         raise click.UsageError("--cross-check stands alone: without --frame and --format")
-    run = _Run(expanded(paths), load(path, overrides), form == "ndjson")
+    chosen = follow or any(option is not None for option in (expression, count, start, end))
+    if chosen and (cross_check or number is not None):
+        one = "--cross-check" if cross_check else "--frame"
+        raise click.UsageError(
+            f"{one} stands alone: without --filter, --count, --from, --to and --follow"
+        )
+    settings, captures = load(path, overrides), expanded(paths)
+    selection = selected(expression, count, start, end)
+    if follow:
+        check_followed(paths)
+    run = _Run(captures, settings, form == "ndjson", selection, follow)
     status = 0
     try:
-        with results() as stream, closing(run), interruptible(run.stop, run.captures):
+        with results(follow) as stream, closing(run), interruptible(run.stop, run.captures):
             if cross_check:
                 status = _cross_check(run, stream)
             elif number is not None:
@@ -91,6 +109,8 @@ class _Run:
     captures: list[str]
     settings: Settings
     ndjson: bool
+    selection: Selection
+    follow: bool
     damages: list[CaptureError] = field(default_factory=list)
     read: int = 0
     tunnelled: int = 0
@@ -103,23 +123,39 @@ class _Run:
         if sys.stderr.isatty() and not sys.stdout.isatty():
             from sensor.cli.progress import Progress
 
-            # A packed file's size says nothing about how much there is to read.
-            self._progress = Progress(["-" if p.endswith(_PACKED) else p for p in self.captures])
+            self._progress = Progress([self._sized(path) for path in self.captures])
+
+    def _sized(self, path: str) -> str:
+        """The path, or that of a stream where the file's size says nothing about what is read."""
+        from sensor.capture.selection import EVERYTHING
+        from sensor.capture.stream import STDIN, is_packed
+
+        return STDIN if self.follow or self.selection != EVERYTHING or is_packed(path) else path
 
     def frames(self, captures: Sequence[str]) -> Iterator[ReadFrame]:
         from sensor.frames import read_frames
+        from sensor.schema.words import Reason
 
-        settings = self.settings
-        frames = read_frames(captures, settings.decode, settings.track, self.damages)
+        frames = read_frames(
+            captures,
+            self.settings.decode,
+            self.settings.track,
+            self.damages,
+            self.selection,
+            self.follow,
+            lambda: self.stopped,
+        )
         for frame in frames:
-            self.read += 1
-            self.tunnelled += bool(frame.rows)
-            self._octets += len(frame.data) + _RECORD_HEADER
+            self.read += not frame.late
+            self.tunnelled += frame.reason in (Reason.TUNNELLED, Reason.COPY)
+            self._octets += frame.captured_length + _RECORD_HEADER
             if self._progress is not None:
                 self._progress.show(self._octets)
             yield frame
             if self.stopped:
-                raise KeyboardInterrupt
+                break
+        if self.stopped:
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """Asks ``frames`` to raise KeyboardInterrupt once the frame at hand is done with."""
@@ -158,8 +194,9 @@ def _print_frame(run: _Run, number: int, stream: TextIO) -> None:
     lengths: list[tuple[str, int]] = []
     for capture in run.captures:
         count = 0
-        for count, frame in enumerate(run.frames([capture]), start=1):
-            if count == number:
+        for frame in run.frames([capture]):
+            count = max(count, frame.number)
+            if frame.number == number:
                 _write_frame(run, frame, stream, printed)
                 printed = True
                 break
@@ -188,11 +225,22 @@ def _write_frame(run: _Run, frame: ReadFrame, stream: TextIO, separated: bool) -
     if separated:
         stream.write("\n")
     trace = Trace()
-    again = Frame(frame.data, frame.link_type, frame.wire_length, frame.number, frame.time)
+    whole = frame.whole
+    again = Frame(
+        frame.data,
+        frame.link_type,
+        frame.wire_length,
+        frame.number,
+        frame.time,
+        whole_at=whole.at if whole else None,
+    )
     _, layers = decode_frame(again, run.settings.decode, trace)
     stream.write(f"frame {frame.number} of {visible(frame.capture)}\n")
-    size = f"{len(frame.data)} bytes of {frame.wire_length} captured"
-    stream.write(f"{moment(frame.time)}, {size}\n\n")
+    size = f"{frame.captured_length} bytes of {frame.wire_length} captured"
+    stream.write(f"{moment(frame.time)}, {size}\n")
+    if whole:
+        stream.write(f"with the whole packet, put together from {_frames(whole.frames)}\n")
+    stream.write("\n")
     for line in detail(trace.steps, layers, frame.data, run.settings.decode.sixrd):
         stream.write(line + "\n")
     stream.write("\n")
@@ -215,8 +263,8 @@ def _cross_check(run: _Run, stream: TextIO) -> int:
             for frame in run.frames([capture])
             if frame.rows
         )
-        comparison = cross_check(capture, rows)
-        unexplained += len(comparison.unexplained)
+        comparison = cross_check(capture, rows, stopped=lambda: run.stopped)
+        unexplained += comparison.unknown
         for line in _comparison(capture, comparison):
             stream.write(line + "\n")
     return FAILURE if unexplained else 0
@@ -225,7 +273,7 @@ def _cross_check(run: _Run, stream: TextIO) -> int:
 def _comparison(capture: str, found: Comparison) -> Iterator[str]:
     yield (
         f"{visible(capture)}: {found.compared} rows compared with Wireshark,"
-        f" {len(found.differences)} differences, {len(found.unexplained)} of them unexplained"
+        f" {found.known + found.unknown} differences, {found.unknown} of them unexplained"
     )
     if found.undecoded:
         yield f"  Wireshark did not decode {_frames(found.undecoded)}"
@@ -235,6 +283,8 @@ def _comparison(capture: str, found: Comparison) -> Iterator[str]:
         ours, theirs = difference.ours or "absent", difference.wireshark or "absent"
         reason = difference.reason or "no reason known"
         yield f"  frame {difference.frame} {difference.name}: {ours} here, {theirs} there: {reason}"
+    if more := found.known + found.unknown - len(found.differences):
+        yield f"  and {more} more"
 
 
 _FRAMES_NAMED = 10

@@ -106,15 +106,18 @@ def _told(
     rows: Sequence[Observation],
 ) -> Iterator[str]:
     from sensor.emit.detail import detail, verdict, wrapped
+    from sensor.track.marks import shown
+
+    carried = [row for row in rows if row.inner_length]
 
     yield title
     yield ""
     yield from detail(steps, rows, data, ())
-    yield from _addresses(row.inner_source for row in rows)
-    yield from _addresses(row.inner_destination for row in rows)
+    yield from _addresses(row.inner_source for row in carried)
+    yield from _addresses(row.inner_destination for row in carried)
     yield ""
-    counted = rows if reason is Reason.TUNNELLED else ()
-    yield from wrapped("", f"{verdict_is}{verdict(reason, counted)}")
+    told = verdict(reason, [row for row in rows if shown(row)])
+    yield from wrapped("", f"{verdict_is}{told}")
 
 
 def _addresses(found: Iterable[bytes]) -> Iterator[str]:

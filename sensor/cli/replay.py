@@ -7,55 +7,36 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import click
 
+from sensor.capture.stream import STDIN
 from sensor.cli.config import config_option, set_option
 from sensor.cli.main import DAMAGED, FINDINGS, INTERRUPTED
-from sensor.cli.streams import expanded, interruptible, results
+from sensor.cli.selection import selected, selection_options
+from sensor.cli.streams import check_followed, expanded, follow_option, interruptible, results
 from sensor.emit.visible import visible
 from sensor.errors import ConfigError
 from sensor.schema.words import SEVERITIES, Vantage
 
 if TYPE_CHECKING:
+    from sensor.capture.selection import Selection
     from sensor.config import Settings
     from sensor.emit.summary import Summary
     from sensor.emit.terminal import Line
-    from sensor.pipeline import Replay, Selection, Source
+    from sensor.pipeline import Replay, Source
     from sensor.schema.records import Change
     from sensor.store.sqlite import Store
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FAR = 10**10  # seconds: no capture holds a time that far from 1970
 # By these the environment speaks of a terminal where none is seen.
 _TERMINAL_VARIABLES = ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE")
 
 
-class _Moment(click.ParamType[int]):
-    """A time as people write it: RFC 3339, or seconds since 1970."""
-
-    name = "time"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from decimal import Decimal, InvalidOperation
-
-        try:
-            seconds = Decimal(value)
-            if seconds.is_finite() and abs(seconds) < _FAR:
-                return int(seconds * 1_000_000_000)
-        except InvalidOperation:
-            pass
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time; write 2026-11-21T07:02:11Z, or seconds since 1970")
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+# What is worth a line of its own while captures are followed; the report has the rest.
+_NEWS = ("tunnel-discovered", "tunnel-qualified", "exposure-opened", "exposure-closed")
 
 
 class _Outputs(NamedTuple):
@@ -89,10 +70,8 @@ class _Outputs(NamedTuple):
     type=click.Choice(SEVERITIES),
     help="Exit 4 if an exposure is at least this severe.",
 )
-@click.option("--filter", "expression", metavar="BPF", help="Only frames that match.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Only the first N frames.")
-@click.option("--from", "start", type=_Moment(), metavar="T", help="Only frames from this time on.")
-@click.option("--to", "end", type=_Moment(), metavar="T", help="Only frames before this time.")
+@selection_options
+@follow_option
 @config_option
 @set_option
 def replay(
@@ -106,6 +85,7 @@ def replay(
     count: int | None,
     start: int | None,
     end: int | None,
+    follow: bool,
     path: str | None,
     overrides: tuple[str, ...],
 ) -> int:
@@ -115,16 +95,15 @@ def replay(
     in packet-time order. Never transmits anything.
     """
     from sensor.config import load
-    from sensor.pipeline import Selection
 
     settings = load(path, overrides)
-    sources = _sources(paths, vantages)
-    selection = Selection(start, end, count, _keep(expression))
+    sources = _sources(paths, vantages, follow)
+    selection = selected(expression, count, start, end)
     observations = [[source] for source in sources] if separate else [sources]
     codes: set[int] = set()
     with ExitStack() as stack:
         store = _open_store(store_path, stack)
-        outputs = _Outputs(stack.enter_context(results()), form == "ndjson", store)
+        outputs = _Outputs(stack.enter_context(results(follow)), form == "ndjson", store)
         for observation in observations:
             codes.add(_observe(observation, settings, selection, outputs, fail_on))
             if INTERRUPTED in codes:
@@ -132,9 +111,9 @@ def replay(
     return next((code for code in (INTERRUPTED, FINDINGS, DAMAGED) if code in codes), 0)
 
 
-def _sources(paths: Sequence[str], vantages: Sequence[str]) -> list[Source]:
+def _sources(paths: Sequence[str], vantages: Sequence[str], follow: bool) -> list[Source]:
     """Every capture once, in the order named, each with its side if one was given."""
-    from sensor.pipeline import STDIN, Source
+    from sensor.pipeline import Source
 
     named = [_side(text) for text in vantages]
     if paths or not named:
@@ -144,7 +123,9 @@ def _sources(paths: Sequence[str], vantages: Sequence[str]) -> list[Source]:
         for path in expanded(group):
             place = path if path == STDIN else os.path.realpath(path)
             first = found.get(place)
-            found[place] = Source(first.path if first else path, side)
+            found[place] = Source(first.path if first else path, side, follow)
+    if follow:
+        check_followed([path for _, group in named for path in group])
     return list(found.values())
 
 
@@ -153,14 +134,6 @@ def _side(named: str) -> tuple[Vantage, Sequence[str]]:
     if not equals or side not in ("inside", "outside") or not path:
         raise ConfigError(f"--vantage {named!r}: write inside=PATH or outside=PATH")
     return Vantage[side.upper()], [path]
-
-
-def _keep(expression: str | None) -> Callable[[bytes, int, int], bool] | None:
-    if expression is None:
-        return None
-    from sensor.capture.filter import FrameFilter
-
-    return FrameFilter(expression).matches
 
 
 def _open_store(path: str | None, stack: ExitStack) -> Store | None:
@@ -180,12 +153,16 @@ def _observe(
     fail_on: str | None,
 ) -> int:
     """One observation from its first frame to its report; returns the exit code."""
-    from sensor.data.known import service_name
+    from sensor.data.known import name_role, service_name
     from sensor.emit.summary import Summary
     from sensor.pipeline import Replay
 
-    story = outputs.ndjson or outputs.store is not None  # the report shows how things ended
-    replay = Replay(sources, settings.decode, settings.track, selection, service_name, story)
+    follow = any(source.follow for source in sources)
+    # Without these only the report is wanted, which shows how things ended.
+    story = outputs.ndjson or outputs.store is not None or follow
+    replay = Replay(
+        sources, settings.decode, settings.track, selection, service_name, story, name_role
+    )
     summary = Summary()
     paths = [source.path for source in sources]
     with (
@@ -195,8 +172,12 @@ def _observe(
     ):
         for change in _delivered(changes, settings, outputs):
             summary.add(change)
+            if follow and not outputs.ndjson and change.action in _NEWS:
+                outputs.stream.write(_news(change))
+    summary.witnesses = replay.witnesses
     if not outputs.ndjson:
-        outputs.stream.write(_report(summary, sources, replay, outputs.stream))
+        gap = "\n" if follow else ""  # behind the news, or the echo of Ctrl-C
+        outputs.stream.write(gap + _report(summary, sources, replay, outputs.stream))
     outputs.stream.flush()  # results come before the complaints about them
     damaged = _report_damage(replay)
     if replay.stopped:
@@ -204,6 +185,18 @@ def _observe(
     if fail_on is not None and summary.worst() >= SEVERITIES.index(fail_on):
         return FINDINGS
     return DAMAGED if damaged else 0
+
+
+def _news(change: Change) -> str:
+    """A sentence, and the line it ends."""
+    import textwrap
+
+    from sensor.emit.message import message
+    from sensor.emit.terminal import WIDTH
+    from sensor.emit.texts import second_text
+
+    text = f"{second_text(change.time)} {visible(message(change))}"
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False) + "\n"
 
 
 def _delivered(
@@ -236,13 +229,15 @@ def _delivered(
 @contextmanager
 def _progress(replay: Replay, sources: Sequence[Source], outputs: _Outputs) -> Iterator[None]:
     """Octets, rate and time left on a terminal, for work that takes longer than a moment."""
-    # Documents on the same terminal are progress enough.
-    if not sys.stderr.isatty() or (outputs.ndjson and outputs.stream.isatty()):
+    follow = any(source.follow for source in sources)
+    # What appears on the same terminal meanwhile is progress enough.
+    if not sys.stderr.isatty() or ((outputs.ndjson or follow) and outputs.stream.isatty()):
         yield
         return
     from sensor.cli.progress import Progress
 
-    progress = Progress([source.path for source in sources])
+    # Nobody knows where a file ends that grows.
+    progress = Progress([STDIN if source.follow else source.path for source in sources])
     replay.on_batch = lambda: progress.show(replay.bytes_read)
     try:
         yield

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+import click
+
+from sensor.emit.visible import visible
 from sensor.errors import CaptureError, ConfigError
+
+follow_option = click.option(
+    "--follow", is_flag=True, help="Go on reading a file that is being written, as tail -F does."
+)
 
 
 def expanded(paths: Sequence[str]) -> list[str]:
@@ -26,15 +33,24 @@ def expanded(paths: Sequence[str]) -> list[str]:
     return captures
 
 
+def check_followed(paths: Sequence[str]) -> None:
+    """ConfigError unless the arguments name one capture, no folder; says that it is followed."""
+    if len(paths) != 1 or os.path.isdir(paths[0]):
+        raise ConfigError("--follow reads one capture as it grows: name one file, no folder")
+    if sys.stderr.isatty():
+        text = f"sensor: following {visible(paths[0])}; Ctrl-C ends it and prints totals"
+        click.echo(text, err=True)
+
+
 @contextmanager
-def results() -> Iterator[TextIO]:
-    """Standard output, for as long as somebody reads it.
+def results(at_once: bool = False) -> Iterator[TextIO]:
+    """Standard output, for as long as somebody reads it; ``at_once``: line by line.
 
     Where the reader leaves (``| head``), the body ends there and all is well: to click, who would
     see the error next, it is a failure.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.reconfigure(errors="backslashreplace", line_buffering=at_once or None)
     try:
         yield sys.stdout
         sys.stdout.flush()

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sensor.data.known import known_servers
+from sensor.data.known import known_servers, listed_names
+from sensor.decode.names import name_hashes
 from sensor.decode.settings import DecodeSettings
 from sensor.track.settings import TrackSettings
 
@@ -31,7 +32,9 @@ def load(path: str | None, overrides: Sequence[str] = ()) -> Settings:
 
 
 def _defaults() -> Settings:
-    servers = known_servers()
+    servers, names = known_servers(), name_hashes(*listed_names())
     return Settings(
-        None, DecodeSettings(known_servers=servers), TrackSettings(known_servers=servers)
+        None,
+        DecodeSettings(known_servers=servers, names=names),
+        TrackSettings(known_servers=servers),
     )

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from sensor.config import Settings
 from sensor.config.nodes import Node, Place, merged, read_file, read_override, wrong
-from sensor.config.schema import SCHEMA, TRACK_LIMITS
+from sensor.config.schema import FRAGMENT_LIMITS, SCHEMA, TRACK_LIMITS, TrackLimit
 from sensor.config.shapes import Places, mapping
-from sensor.data.known import TRANSPORTS, known_servers
-from sensor.decode.settings import DecodeSettings
+from sensor.data.known import TRANSPORTS, known_servers, listed_names
+from sensor.decode.names import name_hashes
+from sensor.decode.settings import DecodeSettings, FragmentLimits
 from sensor.track.settings import Network, Service, TrackLimits, TrackSettings, Zone, network
 from sensor.wire.addresses import SixRdDomain, packed
 
@@ -48,18 +49,24 @@ def settings(document: Document) -> Settings:
         decode=DecodeSettings(
             sixrd=sixrd,
             known_servers=servers,
+            names=name_hashes(*listed_names()),
             layers=limits["layers"],
             tunnels=limits["tunnels"],
+            fragments=FragmentLimits(**_fields(FRAGMENT_LIMITS, limits)),
         ),
         track=TrackSettings(
             zones=_zones(document),
             nat_pools=_networks(values["nat_pools"]),
             services=_services(values.get("services")),
-            limits=TrackLimits(**{row.field: limits[row.key] * row.unit for row in TRACK_LIMITS}),
+            limits=TrackLimits(**_fields(TRACK_LIMITS, limits)),
             known_servers=servers,
             sixrd=sixrd,
         ),
     )
+
+
+def _fields(limits: Iterable[TrackLimit], values: Mapping[str, int]) -> dict[str, int]:
+    return {limit.field: values[limit.key] * limit.unit for limit in limits}
 
 
 def _networks(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sensor.config.shapes import (
@@ -19,12 +20,12 @@ from sensor.config.shapes import (
     one_of,
     whole,
 )
-from sensor.decode.settings import DecodeSettings
+from sensor.decode.settings import DecodeSettings, FragmentLimits
 from sensor.track.settings import DEFAULT_ZONES, TrackLimits, Zone
 
 
 class TrackLimit(NamedTuple):
-    """A limit of the tracker: the key people write, in ``unit`` times what ``field`` counts."""
+    """A limit of a layer: the key people write, in ``unit`` times what ``field`` counts."""
 
     key: str
     field: str
@@ -48,6 +49,7 @@ TRACK_LIMITS = (
         "promotions_per_minute", "promotions_per_minute", 1, 1_000_000,
         "Unanswered candidates that become tunnels in each minute of packet time.",
     ),
+    TrackLimit("names", "names", 1, _MANY, "Look-ups of tunnels' names remembered at a time."),
     TrackLimit(
         "copy_window_ms", "copy_window_ns", _MILLISECONDS, 1_000,
         "Milliseconds within which the same frame again is a mirrored copy.",
@@ -79,7 +81,25 @@ TRACK_LIMITS = (
 )  # fmt: skip
 
 
-def _track_limit_keys(defaults: TrackLimits) -> tuple[Key, ...]:
+FRAGMENT_LIMITS = (
+    TrackLimit(
+        "fragmented_datagrams", "datagrams", 1, 1_000_000,
+        "Packets in fragments that are waited for at a time.",
+    ),
+    TrackLimit("fragment_octets", "octets", 1, 1 << 30, "Octets of fragments kept at a time."),
+    TrackLimit(
+        "fragments_per_datagram", "fragments", 1, 8_192, "Fragments of one packet that are kept."
+    ),
+    TrackLimit(
+        "fragment_idle_seconds", "idle_ns", _SECONDS, 3_600,
+        "Seconds after its first fragment until a packet is given up.",
+    ),
+)  # fmt: skip
+
+
+def _limit_keys(
+    limits: Sequence[TrackLimit], defaults: TrackLimits | FragmentLimits
+) -> tuple[Key, ...]:
     return tuple(
         Key(
             limit.key,
@@ -87,7 +107,7 @@ def _track_limit_keys(defaults: TrackLimits) -> tuple[Key, ...]:
             limit.description,
             getattr(defaults, limit.field) // limit.unit,
         )
-        for limit in TRACK_LIMITS
+        for limit in limits
     )
 
 
@@ -133,7 +153,8 @@ _LIMITS = Section(
     (
         _decode_limit("layers", "Layers of one frame that are followed."),
         _decode_limit("tunnels", "Tunnels within one another that are followed in one frame."),
-        *_track_limit_keys(TrackLimits()),
+        *_limit_keys(FRAGMENT_LIMITS, FragmentLimits()),
+        *_limit_keys(TRACK_LIMITS, TrackLimits()),
         Key("state", Later(), "Memory for everything remembered."),
     )
 )

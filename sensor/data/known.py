@@ -17,15 +17,34 @@ from sensor.data import resource
 from sensor.errors import SensorError
 
 TEREDO_SERVER = "teredo-server"
-ROLES = frozenset({TEREDO_SERVER, "teredo-relay", "6to4-relay", "tsp-broker"})
+ROLES = frozenset({TEREDO_SERVER, "teredo-relay", "6to4-relay", "tsp-broker", "isatap-router"})
 GROUPS = frozenset({"remote-administration", "file-sharing", "database"})
 TRANSPORTS = {"tcp": 6, "udp": 17}  # IP protocol numbers
 
 # Compiled when first asked for: no start needs all of them.
 _HOST_NAME = r"([a-z0-9-]{1,63}\.)+[a-z]{2,63}"
+_LABEL = r"[a-z0-9_-]{1,63}"
 _SERVICE_NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 _YEARS = r"\d{4}(-\d{4})?"
 _DATE = r"\d{4}-\d\d-\d\d"
+
+
+class ListedNames(NamedTuple):
+    """Texts of which each name that ``name_role`` knows is one, starts with one, or has the rest.
+
+    Lower-case dotted names, single labels, and dotted names of which one label more may be known.
+    """
+
+    names: frozenset[str]
+    labels: frozenset[str]
+    parents: frozenset[str]
+
+
+class _Pattern(NamedTuple):
+    """First labels of names with one parent."""
+
+    label: re.Pattern[str]
+    role: str
 
 
 class _Service(NamedTuple):
@@ -41,6 +60,21 @@ def known_servers() -> frozenset[bytes]:
 def server_names() -> Mapping[str, str]:
     """Lower-case DNS names of tunnel servers, each with its role, one of ``ROLES``."""
     return _names()
+
+
+def listed_names() -> ListedNames:
+    """What to look for in name services before ``name_role`` is asked."""
+    return ListedNames(frozenset(_names()), frozenset(_labels()), frozenset(_patterns()))
+
+
+def name_role(name: str) -> str | None:
+    """What a host looks for behind a lower-case dotted name, one of ``ROLES``, None if unknown."""
+    label, _, parent = name.partition(".")
+    role = _names().get(name) or _labels().get(label)
+    if role is not None:
+        return role
+    patterns = _patterns().get(parent, ())
+    return next((role for known, role in patterns if known.fullmatch(label)), None)
 
 
 def service_name(transport: int, port: int) -> str | None:
@@ -75,6 +109,29 @@ def _names() -> Mapping[str, str]:
         _expect(name not in roles, entry, "the name stands there twice")
         roles[name] = _role(entry)
     return MappingProxyType(roles)
+
+
+@cache
+def _labels() -> Mapping[str, str]:
+    entries = _entries("servers.json", "labels", {"label", "role", "operator", "seen"})
+    roles: dict[str, str] = {}
+    for entry in entries:
+        label = _matching(_LABEL, entry, "label")
+        _expect(label not in roles, entry, "the label stands there twice")
+        roles[label] = _role(entry)
+    return MappingProxyType(roles)
+
+
+@cache
+def _patterns() -> Mapping[str, tuple[_Pattern, ...]]:
+    """By the parent."""
+    keys = {"pattern", "parent", "role", "operator", "seen"}
+    patterns: dict[str, tuple[_Pattern, ...]] = {}
+    for entry in _entries("servers.json", "patterns", keys):
+        parent = _matching(_HOST_NAME, entry, "parent")
+        found = _Pattern(_expression(entry), _role(entry))
+        patterns[parent] = (*patterns.get(parent, ()), found)
+    return MappingProxyType(patterns)
 
 
 @cache
@@ -122,6 +179,13 @@ def _address(entry: dict[str, Any]) -> bytes:
     try:
         return ipaddress.IPv4Address(str(entry["ip"])).packed
     except ValueError as error:
+        raise _malformed(entry, str(error)) from error
+
+
+def _expression(entry: dict[str, Any]) -> re.Pattern[str]:
+    try:
+        return re.compile(str(entry["pattern"]))
+    except re.error as error:
         raise _malformed(entry, str(error)) from error
 
 

@@ -118,7 +118,9 @@ def _plausible(chain: Chain, declared: int, whole: bool) -> bool:
         return not whole
     if chain.limit_hit or _later_fragment(chain):
         return True
-    return chain.transport in _TRANSPORTS and declared >= _SHORTEST.get(chain.transport, 0)
+    more = chain.fragment is not None and chain.fragment.more  # of which little may come first
+    enough = more or declared >= _SHORTEST.get(chain.transport, 0)
+    return chain.transport in _TRANSPORTS and enough
 
 
 def _later_fragment(chain: Chain) -> bool:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sensor.decode.inner import Inner
 from sensor.decode.settings import DecodeSettings
 from sensor.decode.trace import Trace
-from sensor.decode.verdict import Outer, Verdict, inner_anomalies, joined
+from sensor.decode.verdict import (
+    Carrier,
+    Outer,
+    Verdict,
+    joined,
+    shape,
+    shape_anomalies,
+    weigh_carried,
+)
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
 from sensor.wire import icmpv6
 from sensor.wire.addresses import (
@@ -30,18 +36,6 @@ _ORDER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """What holds the inner packet: how many octets it announces, and how sure it is itself.
-
-    A protocol number in a frame's own IP header is certain; found inside a weak candidate it
-    proves nothing, for it may be any octets.
-    """
-
-    rest: int
-    confidence: Confidence = Confidence.CERTAIN
-
-
 def judge(
     inner: Inner, outer: Outer, carrier: Carrier, settings: DecodeSettings, trace: Trace
 ) -> Verdict:
@@ -57,7 +51,7 @@ def judge(
     return Verdict(
         kind=kind,
         kinds=sum(1 << name for name in fitting | {kind}),
-        confidence=_weigh(inner, carrier),
+        confidence=weigh_carried(inner, carrier),
         evidence=_evidence(inner, outer, rest, source, destination),
         anomalies=_anomalies(inner, outer, rest, _binding(source, outer, settings), destination),
     )
@@ -81,19 +75,24 @@ def judge_nested(inner: Inner, carrier: Carrier) -> Verdict:
     return Verdict(
         kind=Kind.IP6_IN_IP6,
         kinds=1 << Kind.IP6_IN_IP6,
-        confidence=_weigh(inner, carrier),
-        evidence=_shape(inner, carrier.rest),
-        anomalies=_shape_anomalies(inner, carrier.rest),
+        confidence=weigh_carried(inner, carrier),
+        evidence=Evidence.PROTOCOL_41 | shape(inner, carrier.rest),
+        anomalies=shape_anomalies(inner, carrier.rest),
     )
 
 
-def _weigh(inner: Inner, carrier: Carrier) -> Confidence:
-    """As sure as the carrier, unless what it holds makes no sense."""
-    if carrier.confidence is Confidence.WEAK:
-        proved = inner.checksum and inner.length == carrier.rest
-        return Confidence.STRONG if proved else Confidence.WEAK
-    sound = inner.length <= carrier.rest and inner.plausible and inner.chain.complete
-    return carrier.confidence if sound else Confidence.STRONG
+def judge_quote(carrier: Confidence) -> Verdict:
+    """An ICMP error that quotes too little for the inner addresses: only the outer ends are told.
+
+    The first octets of the inner header are there, and whoever sent it knows that it was his.
+    """
+    return Verdict(
+        kind=Kind.SIXINFOUR,
+        kinds=1 << Kind.SIXINFOUR,
+        confidence=min(carrier, Confidence.STRONG),
+        evidence=Evidence.PROTOCOL_41,
+        anomalies=Anomaly(0),
+    )
 
 
 def _name(fitting: set[Kind], outer: Outer) -> Kind:
@@ -105,19 +104,6 @@ def _name(fitting: set[Kind], outer: Outer) -> Kind:
     if outer.destination[0] == ORGANISATION_SCOPE:
         return Kind.SIXOVERFOUR
     return next((kind for kind in _ORDER if kind in fitting), Kind.SIXINFOUR)
-
-
-def _shape(inner: Inner, rest: int) -> Evidence:
-    found = {
-        Evidence.EXACT_LENGTH: inner.length == rest,
-        Evidence.CHECKSUM: inner.checksum is True,
-    }
-    return joined(found, Evidence.PROTOCOL_41)
-
-
-def _shape_anomalies(inner: Inner, rest: int) -> Anomaly:
-    found = {Anomaly.TRAILING_BYTES: inner.length < rest}
-    return joined(found, inner_anomalies(inner, rest))
 
 
 def _evidence(
@@ -132,7 +118,7 @@ def _evidence(
         or outer.destination in _ips(destination),
         Evidence.CONFIGURED_PREFIX: any(kind is Kind.SIXRD for kind, _ in source + destination),
     }
-    return joined(found, _shape(inner, rest))
+    return joined(found, Evidence.PROTOCOL_41 | shape(inner, rest))
 
 
 def _anomalies(
@@ -153,7 +139,7 @@ def _anomalies(
         and any(is_link_local6(end) or is_multicast6(end) for end in ends),
         Anomaly.NEIGHBOUR_DISCOVERY: _discovers(inner) and _from_afar(outer),
     }
-    return joined(found, _shape_anomalies(inner, rest))
+    return joined(found, shape_anomalies(inner, rest))
 
 
 def _is_sixtofour(schemes: list[tuple[Kind, bytes]]) -> bool:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from sensor.decode.inner import Inner
 from sensor.decode.settings import DecodeSettings
 from sensor.decode.trace import Trace
-from sensor.decode.verdict import Outer, Verdict, inner_anomalies, joined
+from sensor.decode.verdict import (
+    Outer,
+    Verdict,
+    datagram_anomalies,
+    inner_anomalies,
+    joined,
+    proves_itself,
+)
 from sensor.errors import DecodeError
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind, Reason, TeredoPacket
 from sensor.wire import icmpv6
@@ -159,11 +166,14 @@ def weigh(candidate: Candidate, evidence: Evidence) -> Confidence:
         return Confidence.CERTAIN
     if names_teredo:
         return Confidence.STRONG
-    if unsaid or not exact:
+    if unsaid:
         return Confidence.WEAK
-    if evidence & (Evidence.CHECKSUM | Evidence.BUBBLE | Evidence.ROUTER_SOLICITATION):
+    if evidence & Evidence.ROUTER_SOLICITATION:
         return Confidence.STRONG
-    return Confidence.WEAK
+    if exact and evidence & Evidence.BUBBLE:
+        return Confidence.STRONG
+    proved = proves_itself(candidate.inner, candidate.rest) or (exact and candidate.inner.checksum)
+    return Confidence.STRONG if proved else Confidence.WEAK
 
 
 def _is_exact(candidate: Candidate) -> bool:
@@ -246,8 +256,12 @@ def _anomalies(candidate: Candidate, evidence: Evidence) -> Anomaly:
         Anomaly.BUBBLE_WITH_PAYLOAD: inner.header.next_header == NO_NEXT_HEADER
         and inner.header.payload_length > 0,
         Anomaly.EMBEDDED_MISMATCH: _mapping_disagrees(candidate),
+        Anomaly.AUTH_LENGTHS: any(auth.identifier or auth.value for auth in packet.authentications),
+        Anomaly.TRAILER_JUNK: not all(trailer.known for trailer in packet.trailers),
+        Anomaly.FLOW_LABEL: bool(inner.header.flow_label and evidence & _SETUP),
     }
-    anomalies = joined(found, inner_anomalies(inner, candidate.rest))
+    shared = inner_anomalies(inner, candidate.rest) | datagram_anomalies(candidate.outer)
+    anomalies = joined(found, shared)
     for address in (candidate.source, candidate.destination):
         if address is not None:
             anomalies |= _address_anomalies(address)

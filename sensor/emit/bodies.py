@@ -34,7 +34,14 @@ from sensor.wire.addresses import text as ip_text
 
 REMOTES_SHOWN = 20
 
-_APPLICATIONS = {Kind.TEREDO: "teredo", Kind.AYIYA: "ayiya", Kind.TSP: "tsp", Kind.L2TP6: "l2tp"}
+_APPLICATIONS = {
+    Kind.TEREDO: "teredo",
+    Kind.AYIYA: "ayiya",
+    Kind.TSP: "tsp",
+    Kind.L2TP6: "l2tp",
+    Kind.SIXA44: "6a44",
+    Kind.SIXBED4: "6bed4",
+}
 _TUNNEL_TYPES = {
     "tunnel-discovered": ["connection", "start"],
     "tunnel-closed": ["connection", "end"],
@@ -72,7 +79,10 @@ def tunnel_body(tunnel: TunnelRecord, action: str) -> Document:
         },
         "v6tunnel": {
             "tunnel": _tunnel_facts(tunnel),
-            "outer": {"community_id_suricata": suricata_identity(*outer)},
+            "outer": {
+                "key": tunnel.outer_key,
+                "community_id_suricata": suricata_identity(*outer),
+            },
             "inside": inside_host(tunnel.inside),
             "teredo": _teredo(tunnel.teredo),
             "embedded": [

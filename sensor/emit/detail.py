@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from sensor.emit.frameline import icmpv6_text, trailer_text
+from sensor.emit.frameline import icmpv6_text, message_text, trailer_text
 from sensor.emit.rows import embedded
 from sensor.emit.texts import endpoint_text, mac_text, protocol_text
 from sensor.errors import DecodeError
@@ -92,17 +92,22 @@ def detail(
     """Every layer and check of one frame, no line over WIDTH columns.
 
     ``steps`` are what the walk through ``data`` met, in order; ``rows`` what it wrote, one for
-    each inner packet among the steps, whether it was believed in the end or not.
+    each inner packet among the steps, whether it was believed in the end or not, and one for each
+    packet of a tunnel without any.
     """
     yield f"{'OFFSET':>{_OFFSET}}  LAYER"
-    written = iter(rows)
+    written = iter([row for row in rows if row.inner_length])
     behind: list[str] = []
     for i, step in enumerate(steps):
         if isinstance(step, Check):
             answer = "yes" if step.passed else "no"
             yield from wrapped(f"{'':{_OFFSET}}  {answer:<3}  ", step.name)
         elif isinstance(step.header, InnerPacket):
-            yield from _inner(step.offset, step.header, next(written), data, sixrd)
+            row = next(written, None)
+            if row is None:  # in a quotation, and not believed
+                yield _heading(step.offset, "perhaps ipv6")
+                continue
+            yield from _inner(step.offset, step.header, row, data, sixrd)
             yield from behind
             behind = []
         elif isinstance(step.header, teredo.Packet):
@@ -114,6 +119,10 @@ def detail(
         else:
             yield from _carrier(step)
     yield from behind
+    for row in rows:
+        if not row.inner_length:
+            yield _heading(row.payload_offset, message_text(row, data))
+            yield from _oddities(row)
 
 
 def _heading(offset: int, name: str) -> str:
@@ -145,10 +154,23 @@ def _carrier(layer: Layer) -> Iterator[str]:
             name, fields = "ipv6", _ipv6(header)
         case UDPHeader() as header:
             name, fields = "udp", _udp(header)
-        case _:
-            name, fields = layer.name, []
+        case header:
+            name, fields = layer.name, _plain(header)
     yield _heading(layer.offset, name)
     yield from _lines(fields)
+
+
+def _plain(header: object) -> list[Field]:
+    """What a header says, by the names of its fields."""
+    names: tuple[str, ...] = getattr(header, "__match_args__", ())
+    found = [(name.replace("_", " "), getattr(header, name)) for name in names]
+    return [(name, _value(value)) for name, value in found if value is not None]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (value.hex() or "none") if isinstance(value, bytes) else str(value)
 
 
 def _link(header: Link) -> list[Field]:
@@ -264,6 +286,10 @@ def _inner(
         yield from _lines([("checksum", _CHECKSUMS[inner.checksum])])
         end = offset + ipv6.HEADER_LENGTH + inner.header.payload_length
         yield from _lines(_router_message(row, data[inner.chain.position + 4 : end]))
+    yield from _oddities(row)
+
+
+def _oddities(row: Observation) -> Iterator[str]:
     if anomalies := Anomaly(row.anomalies).words:
         yield from _lines([("odd", ", ".join(anomalies))])
 
@@ -362,10 +388,12 @@ def flag_words(address: TeredoAddress) -> str:
 
 
 def verdict(reason: Reason, rows: Sequence[Observation]) -> str:
-    """What a frame is, and why that is believed; ``rows`` are those that count."""
-    if rows:
-        return f"{_copy(rows[0])}{_tunnel(rows)}."
-    return f"{'unreadable' if reason.unreadable else 'no tunnel'}: {reason.sentence}."
+    """What a frame is, and why that is believed; ``rows`` are those that are shown."""
+    tunnels = [row for row in rows if row.kind != Kind.NONE]
+    if tunnels and reason in (Reason.TUNNELLED, Reason.COPY):
+        return f"{_copy(tunnels[0])}{_tunnel(tunnels)}."
+    told = f"{'unreadable' if reason.unreadable else 'no tunnel'}: {reason.sentence}"
+    return f"{told}: {_tunnel(tunnels)}." if tunnels else f"{told}."
 
 
 def _copy(row: Observation) -> str:
@@ -374,9 +402,13 @@ def _copy(row: Observation) -> str:
 
 def _tunnel(rows: Sequence[Observation]) -> str:
     outermost = rows[0]
-    what = " with ".join(_kind(row) for row in rows)
+    what = " with ".join(_quotation(row, outermost) + _kind(row) for row in rows)
     because = ", ".join(word.replace("-", " ") for word in Evidence(outermost.reasons).words)
     return f"{what}; {Confidence(outermost.confidence).text}: {because}"
+
+
+def _quotation(row: Observation, outermost: Observation) -> str:
+    return "an error that quotes " if row.quoted > outermost.quoted else ""
 
 
 def _kind(row: Observation) -> str:

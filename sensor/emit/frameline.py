@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sensor.emit.rows import embedded, has_ports, outer_ip, trailers
-from sensor.emit.texts import endpoint_text, protocol_text, time_text
+from sensor.emit.rows import embedded, has_ports, outer_ip, own_layers, trailers
+from sensor.emit.texts import endpoint_text, kind_name, protocol_text, time_text
+from sensor.errors import DecodeError
 from sensor.schema.records import Endpoint
 from sensor.schema.rows import Observation
 from sensor.schema.words import Anomaly, Kind, TeredoPacket, Transport
-from sensor.wire import icmpv6
+from sensor.wire import ayiya, icmpv6
 from sensor.wire.addresses import SixRdDomain, parse_teredo, text
+from sensor.wire.cursor import Cursor
 from sensor.wire.tcp import flags_text
 from sensor.wire.teredo import Trailer
 
@@ -39,8 +41,11 @@ def text_line(
     ``label`` names the frame; ``rows`` are its tunnel layers, outermost first, at least one;
     ``data`` its octets. Holds nothing but printable characters if ``label`` does.
     """
-    parts = [part for row in rows for part in (_carrier(row), _tunnel(row, data, sixrd))]
-    line = f"{label} {moment(rows[0].time)} {': '.join(parts)}: {_inner(rows[-1])}"
+    own = own_layers(rows)
+    parts = [part for row in own for part in (_carrier(row), _tunnel(row, data, sixrd)) if part]
+    if own[-1].inner_length:
+        parts.append(_inner(own[-1]))
+    line = f"{label} {moment(rows[0].time)} {': '.join(parts)}"
     if notes := list(_notes(rows)):
         line += f" [{'; '.join(notes)}]"
     return line
@@ -52,6 +57,8 @@ def moment(nanoseconds: int) -> str:
 
 
 def _carrier(row: Observation) -> str:
+    if not row.outer_version:
+        return ""
     source = outer_ip(row.outer_source, row.outer_version)
     destination = outer_ip(row.outer_destination, row.outer_version)
     protocol = "IP6" if row.outer_version == 6 else "IP"
@@ -64,6 +71,8 @@ def _carrier(row: Observation) -> str:
 
 
 def _tunnel(row: Observation, data: bytes, sixrd: Sequence[SixRdDomain]) -> str:
+    if not row.inner_length:
+        return message_text(row, data)
     details = list(_details(row, data, sixrd))
     name = Kind(row.kind).text
     if row.kind == Kind.TEREDO:
@@ -71,7 +80,46 @@ def _tunnel(row: Observation, data: bytes, sixrd: Sequence[SixRdDomain]) -> str:
     return f"{name} ({', '.join(details)})" if details else name
 
 
+# Opcodes of AYIYA (draft-massar-v6ops-ayiya); what is forwarded has an inner packet,
+# but it need not be IPv6.
+_AYIYA_MESSAGES = {
+    ayiya.NOOP: "no-op",
+    ayiya.FORWARD: "packet in which no IPv6 can be read",
+    ayiya.ECHO: "echo request",
+    ayiya.ECHO_FORWARD: "echo request",
+    ayiya.ECHO_REPLY: "echo reply",
+    ayiya.MOTD: "message of the day",
+    ayiya.QUERY: "query",
+    ayiya.QUERY_REPLY: "query reply",
+}
+
+
+def message_text(row: Observation, data: bytes) -> str:
+    """What a packet without an inner one is for, as far as the frame's octets tell."""
+    name = kind_name(Kind(row.kind))
+    match row.kind:
+        case Kind.NONE:
+            return "more layers than the limit before any tunnel, not followed"
+        case Kind.AYIYA:
+            return f"{name} {_ayiya_message(row, data)}"
+        case Kind.TSP:
+            return f"{name} setup"
+        case Kind.SIXA44:
+            return f"{name} bubble"
+    return f"{name} without a whole inner header"
+
+
+def _ayiya_message(row: Observation, data: bytes) -> str:
+    try:
+        opcode = ayiya.parse(Cursor(data, row.payload_offset)).opcode
+    except DecodeError:
+        return "message"  # cut, or put together from fragments that are not at hand
+    return _AYIYA_MESSAGES.get(opcode, f"message {opcode}")
+
+
 def _details(row: Observation, data: bytes, sixrd: Sequence[SixRdDomain]) -> Iterator[str]:
+    if row.outer_key:
+        yield f"key {row.outer_key}"
     if row.has_auth:
         yield f"nonce {row.nonce.hex()}"
     if row.auth_confirmation:
@@ -137,11 +185,14 @@ def icmpv6_text(row: Observation) -> str:
 
 def _notes(rows: Sequence[Observation]) -> Iterator[str]:
     anomalies = Anomaly(0)
-    for row in rows:
+    for row in own_layers(rows):
         anomalies |= Anomaly(row.anomalies)
     if anomalies:
         yield ", ".join(sorted(anomalies.words))
     if rows[0].quoted:
         yield "quoted in an ICMP error"
+    elif rows[-1].quoted:
+        quoted = next(row for row in rows if row.quoted)
+        yield f"quotes {kind_name(Kind(quoted.kind))} {_carrier(quoted)}"
     if rows[0].copy_of:
         yield f"copy of frame {rows[0].copy_of}"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from sensor.emit.texts import endpoint_text, protocol_text, second_text
+from sensor.emit.texts import (
+    carrier_name,
+    endpoint_text,
+    kind_name,
+    protocol_text,
+    second_text,
+)
 from sensor.schema.records import (
     Change,
     Endpoint,
@@ -12,18 +18,9 @@ from sensor.schema.records import (
     SensorRecord,
     TunnelRecord,
 )
-from sensor.schema.words import ExposureState, Kind, Transport
+from sensor.schema.words import ExposureState, Transport
 from sensor.wire.addresses import text
 
-_KIND_NAMES = {
-    Kind.TEREDO: "Teredo",
-    Kind.ISATAP: "ISATAP",
-    Kind.AYIYA: "AYIYA",
-    Kind.TSP: "TSP",
-    Kind.GRE6: "GRE",
-    Kind.L2TP6: "L2TP",
-}
-_CARRIERS = {Transport.IPV6: "protocol 41"}
 _STATE_VERBS = {
     ExposureState.ANSWERED: "answered {}",
     ExposureState.REFUSED: "refused {}",
@@ -46,8 +43,7 @@ def message(change: Change) -> str:
 
 
 def _tunnel(tunnel: TunnelRecord, action: str) -> str:
-    name = _KIND_NAMES.get(tunnel.kind, tunnel.kind.text)
-    parts = [f"{name} tunnel {tunnel.id} {action.removeprefix('tunnel-')}"]
+    parts = [f"{kind_name(tunnel.kind)} tunnel {tunnel.id} {action.removeprefix('tunnel-')}"]
     if tunnel.closed_reason:
         parts[0] += f" ({tunnel.closed_reason})"
     parts.append(_host(tunnel.inside, tunnel.client, tunnel.transport, tunnel.last_seen))
@@ -58,21 +54,22 @@ def _tunnel(tunnel: TunnelRecord, action: str) -> str:
     if tunnel.teredo and tunnel.teredo.server:
         parts.append(f"server {text(tunnel.teredo.server)}")
     parts.append(f"other end {endpoint_text(tunnel.remote)}")
+    if tunnel.outer_key is not None:
+        parts.append(f"GRE key {tunnel.outer_key}")
     return _sentence(parts)
 
 
 def _exposure(exposure: ExposureRecord, action: str) -> str:
-    kind = _KIND_NAMES.get(exposure.tunnel_kind, exposure.tunnel_kind.text)
     verb = _STATE_VERBS[exposure.state].format(endpoint_text(exposure.remote))
     parts = [
         f"{_service(exposure)} {verb} at {second_text(exposure.state_since)}"
-        f" through {kind} tunnel {exposure.tunnel_id}"
+        f" through {kind_name(exposure.tunnel_kind)} tunnel {exposure.tunnel_id}"
     ]
     if action == "exposure-closed":
         parts.append(f"closed: {exposure.closed_reason or 'reason unknown'}")
     if exposure.inside is None or exposure.inside.ip is None:
-        carrier = _carrier(exposure)
-        parts.append(_host(exposure.inside, exposure.client, carrier, exposure.state_since))
+        when = exposure.state_since
+        parts.append(_host(exposure.inside, exposure.client, exposure.carrier, when))
     parts.append(f"it listens at {endpoint_text(Endpoint(exposure.address, exposure.port))}")
     if exposure.mapped:
         parts.append(f"public endpoint {endpoint_text(exposure.mapped)}")
@@ -96,13 +93,12 @@ def _service(exposure: ExposureRecord) -> str:
 
 def _flow(flow: FlowRecord) -> str:
     directions = {True: "Inbound", False: "Outbound", None: "Inner"}
-    kind = _KIND_NAMES.get(flow.tunnel_kind, flow.tunnel_kind.text)
     packets = flow.source_packets + flow.destination_packets
     return _sentence(
         [
             f"{directions[flow.inbound]} {protocol_text(flow.transport)} conversation from"
             f" {endpoint_text(flow.source)} to {endpoint_text(flow.destination)}"
-            f" through {kind} tunnel {flow.tunnel_id}",
+            f" through {kind_name(flow.tunnel_kind)} tunnel {flow.tunnel_id}",
             f"{packets} packets, ended in state {flow.state.name}",
         ]
     )
@@ -121,17 +117,10 @@ def _host(inside: Inside | None, client: Endpoint, transport: Transport, when: i
     if inside is None:
         return f"which end is inside is unknown, one is {end}"
     if inside.ip is None:
-        carrier = _CARRIERS.get(transport, transport.text)
-        when_text = second_text(when)
+        carrier, when_text = carrier_name(transport), second_text(when)
         return f"inside host unknown; look up {carrier} {end} at {when_text} in the NAT's log"
     zone = f" in zone {inside.zone}" if inside.zone else ""
     return f"inside host {endpoint_text(Endpoint(inside.ip, inside.port))}{zone}"
-
-
-def _carrier(exposure: ExposureRecord) -> Transport:
-    if exposure.tunnel_kind is Kind.GRE6:
-        return Transport.GRE
-    return Transport.UDP if exposure.client.port else Transport.IPV6
 
 
 def _sentence(parts: list[str]) -> str:

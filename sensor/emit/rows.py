@@ -12,6 +12,7 @@ from typing import Any
 from sensor.emit.texts import printable, protocol_text, time_text
 from sensor.schema.rows import Observation
 from sensor.schema.words import (
+    PORTED,
     Anomaly,
     Confidence,
     Evidence,
@@ -34,7 +35,6 @@ from sensor.wire.tcp import flags_text
 Object = dict[str, Any]
 
 _TCP, _UDP, _ICMPV6 = 6, 17, 58
-_PORTED_CARRIERS = (Transport.UDP, Transport.TCP)
 
 
 def row_object(
@@ -46,17 +46,20 @@ def row_object(
     the frame, where trailers are read again; ``sixrd`` the configured 6rd domains. Time is
     RFC 3339 in UTC with nanoseconds.
     """
-    outermost, innermost = rows[0], rows[-1]
+    rows = own_layers(rows)
+    outermost = rows[0]
     row: Object = {
         "capture": printable(capture),
         "frame": outermost.frame,
         "time": time_text(outermost.time),
         "kind": Kind(outermost.kind).text,
         "kinds": kind_texts(_union(row.kinds for row in rows)),
-        "stack": [Layer(code).text for code in innermost.stack[: innermost.stack_length]],
-        "outer": _outer(outermost),
-        "inner": _inner(innermost),
+        "stack": [Layer(code).text for code in outermost.stack[: outermost.stack_length]],
     }
+    if outermost.outer_version:
+        row["outer"] = _outer(outermost)
+    if carried := [layer for layer in rows if layer.inner_length]:
+        row["inner"] = _inner(carried[-1])
     layer = next((row for row in rows if row.kind == Kind.TEREDO), None)
     if layer is not None:
         row["teredo"] = _teredo(layer, data)
@@ -71,6 +74,11 @@ def row_object(
     if outermost.copy_of:
         row["copy_of"] = outermost.copy_of
     return row
+
+
+def own_layers(rows: Sequence[Observation]) -> Sequence[Observation]:
+    """The tunnels of a frame without those that an error quotes inside of them."""
+    return [row for row in rows if row.quoted == rows[0].quoted]
 
 
 def _union(masks: Iterator[int]) -> int:
@@ -88,11 +96,15 @@ def outer_ip(address: bytes, version: int) -> bytes:
 def _outer(row: Observation) -> Object:
     source: Object = {"ip": text(outer_ip(row.outer_source, row.outer_version))}
     destination: Object = {"ip": text(outer_ip(row.outer_destination, row.outer_version))}
-    if row.outer_transport in _PORTED_CARRIERS:
+    if row.outer_transport in PORTED:
         source["port"] = row.outer_source_port
         destination["port"] = row.outer_destination_port
-    transport = Transport(row.outer_transport).text
-    return {"transport": transport, "source": source, "destination": destination}
+    outer: Object = {"source": source, "destination": destination}
+    if row.outer_transport:
+        outer = {"transport": Transport(row.outer_transport).text, **outer}
+    if row.outer_key:
+        outer["key"] = row.outer_key
+    return outer
 
 
 def has_ports(row: Observation) -> bool:
@@ -176,6 +188,8 @@ def _teredo_address(address: TeredoAddress) -> Object:
 
 def embedded(row: Observation, sixrd: Sequence[SixRdDomain]) -> Iterator[Object]:
     """IPv4 addresses found in the inner addresses, one per scheme; 6rd has protocol 41 only."""
+    if not row.inner_length:
+        return
     over_ipv4 = row.outer_transport == Transport.IPV6 and row.outer_version == 4
     domains = sixrd if over_ipv4 else ()
     ends = (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sensor.schema.records import (
     Change,
     ExposureRecord,
     SensorRecord,
     TunnelRecord,
 )
+from sensor.schema.witness import Witness
 from sensor.schema.words import SEVERITIES, ExposureState
 
 
@@ -18,6 +21,7 @@ class Summary:
         self._tunnels: dict[str, TunnelRecord] = {}
         self._exposures: dict[str, ExposureRecord] = {}
         self.sensor: SensorRecord | None = None
+        self.witnesses: Sequence[Witness] = ()  # look-ups of tunnels' names, by time
 
     def add(self, change: Change) -> None:
         match change.record:

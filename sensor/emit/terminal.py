@@ -11,8 +11,19 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from sensor.emit.summary import Summary
-from sensor.emit.texts import endpoint_text, protocol_text, second_text
+from sensor.emit.texts import (
+    aligned,
+    base_name,
+    carrier_name,
+    clock_text,
+    endpoint_text,
+    kind_name,
+    protocol_text,
+    since_text,
+    spaced_text,
+)
 from sensor.emit.visible import visible
+from sensor.emit.witness import witness_lines
 from sensor.schema.records import (
     Endpoint,
     ExposureRecord,
@@ -21,8 +32,8 @@ from sensor.schema.records import (
     SensorRecord,
     TunnelRecord,
 )
-from sensor.schema.words import ExposureState, Reason, Vantage
-from sensor.wire.addresses import text
+from sensor.schema.words import ExposureState, Reason, Transport, Vantage
+from sensor.wire.addresses import is_private, text
 
 Piece = tuple[str, str]
 Line = list[Piece]
@@ -58,6 +69,7 @@ _LOST = {
     "tests": "the oldest connectivity tests were forgotten",
     "remotes": "not every address that reached a service was counted",
     "hosts": "scans of hosts tried long ago were forgotten",
+    "lookups": "some look-ups of tunnels' names were not read",
     "sightings": "copies of packets may have been counted as packets",
 }
 _HEADING = "bold"
@@ -107,6 +119,7 @@ def _report(
     yield from _unknown(tunnels)
     yield []
     yield from _tunnels(tunnels, width, sensor.first_time or 0)
+    yield from witness_lines(summary.witnesses, captures, sensor.first_time or 0)
     proof = _next_proof(exposures)
     if proof is not None:
         yield []
@@ -124,7 +137,7 @@ def _ledger(sensor: SensorRecord, limits: dict[str, int]) -> Iterator[Line]:
     )
     if sensor.first_time is not None and sensor.last_time is not None:
         span = (sensor.last_time - sensor.first_time) / 1e9
-        counts += f" {_spaced(sensor.first_time)}, {_span(span)}"
+        counts += f" {spaced_text(sensor.first_time)}, {_span(span)}"
     yield [("", ""), (counts, _HEADING)]
     for name, count in sensor.reasons.items():
         reason = Reason[name.upper().replace("-", "_")]
@@ -183,7 +196,7 @@ def _exposure(exposure: ExposureRecord, several: bool) -> Iterator[Line]:
         (f"{named} {verb}", ""),
     ]
     details = [
-        ("through", f"{_kind_name(exposure)} at {_spaced(exposure.state_since)}"),
+        ("through", f"{kind_name(exposure.tunnel_kind)} at {spaced_text(exposure.state_since)}"),
         (
             "reach it at" if answered else "tried at",
             endpoint_text(Endpoint(exposure.address, exposure.port)),
@@ -208,31 +221,43 @@ def _host(exposure: ExposureRecord) -> str:
 
 
 def _hole(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
-    if exposure.mapped is None:
+    """Where packets from outside pass the NAT: through the port of a carrier that has ports."""
+    hole = _ends_of_hole(exposure)
+    if hole is None:
         return
-    inside = exposure.inside
-    public = f"{endpoint_text(exposure.mapped)}/udp"
-    if inside is not None and inside.ip is not None:
-        public = f"{endpoint_text(Endpoint(inside.ip, inside.port))} -> {public}"
     if exposure.hole_refreshed is not None:
-        public += f", last refreshed {_since(exposure.hole_refreshed, exposure.state_since)}"
-    yield "NAT hole", public
+        hole += f", last refreshed {since_text(exposure.hole_refreshed, exposure.state_since)}"
+    yield "NAT hole", hole
+
+
+def _ends_of_hole(exposure: ExposureRecord) -> str | None:
+    """The host's endpoint and what the NAT made of it, as far as either was seen."""
+    inside, mapped = exposure.inside, exposure.mapped
+    host = Endpoint(inside.ip, inside.port) if inside and inside.ip else None
+    if mapped is not None:
+        public = f"{endpoint_text(mapped)}/udp"
+        return f"{endpoint_text(host)} -> {public}" if host else public
+    if exposure.carrier is not Transport.UDP or host is None:
+        return None
+    if len(host.ip) != 4 or not is_private(host.ip):
+        return None  # then there need be no NAT
+    return f"{endpoint_text(host)}/udp -> public endpoint not seen"
 
 
 def _inside_host(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
     if exposure.inside is not None and exposure.inside.ip is not None:
         return
     public = exposure.mapped or exposure.client
-    carrier = "udp" if public.port else "protocol 41"
+    carrier = carrier_name(exposure.carrier)
     yield (
         "inside host",
-        f"unknown: look up {carrier} {endpoint_text(public)} at {_clock(exposure.state_since)}"
+        f"unknown: look up {carrier} {endpoint_text(public)} at {clock_text(exposure.state_since)}"
         " in the NAT's log",
     )
 
 
 def _others(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
-    last = _since(exposure.last_seen, exposure.state_since)
+    last = since_text(exposure.last_seen, exposure.state_since)
     if exposure.remotes_count > 1:
         yield "reached by", f"{exposure.remotes_count} addresses, last seen {last}"
     elif exposure.last_seen - exposure.state_since > _WHILE:
@@ -244,7 +269,7 @@ def _others(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:
 def _proofs(evidence: Sequence[Proof], several: bool) -> str:
     if several:
         return ", ".join(
-            f"{_base(proof.capture)} frame {proof.frame} {proof.what}" for proof in evidence
+            f"{base_name(proof.capture)} frame {proof.frame} {proof.what}" for proof in evidence
         )
     return "frame " + ", ".join(f"{proof.frame} {proof.what}" for proof in evidence)
 
@@ -253,12 +278,6 @@ def _policy(exposure: ExposureRecord, service: str) -> tuple[str, str]:
     if exposure.policy is None:
         return "unknown", f"whether IPv4 policy allows {service} (none configured)"
     return "IPv4 policy", f"{exposure.policy}: {service} from the Internet"
-
-
-def _kind_name(record: ExposureRecord) -> str:
-    return {"teredo": "Teredo", "isatap": "ISATAP"}.get(
-        record.tunnel_kind.text, record.tunnel_kind.text
-    )
 
 
 # tunnels
@@ -273,10 +292,10 @@ def _tunnels(tunnels: Sequence[TunnelRecord], width: int, began: int) -> Iterato
         return
     shown = tunnels[:TUNNELS_SHOWN]
     rows = [_COLUMNS, *map(_tunnel_row, shown)]
-    lines = _aligned(rows)
+    lines = aligned(rows)
     relay_apart = len(lines[0]) > width
     if relay_apart:
-        lines = _aligned([row[:_RELAY] + row[_RELAY + 1 :] for row in rows])
+        lines = aligned([row[:_RELAY] + row[_RELAY + 1 :] for row in rows])
     yield [(lines[0], _QUIET)]
     for tunnel, line in zip(shown, lines[1:], strict=True):
         yield [(line, "")]
@@ -284,16 +303,6 @@ def _tunnels(tunnels: Sequence[TunnelRecord], width: int, began: int) -> Iterato
             yield [("   ", ""), (detail, _QUIET)]
     if len(tunnels) > TUNNELS_SHOWN:
         yield [(f" ... and {len(tunnels) - TUNNELS_SHOWN} more: --format ndjson", _QUIET)]
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows as lines of equal length: words to the left of their columns, the last to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for *words, last in rows:
-        left = "  ".join(f"{word:<{width}}" for word, width in zip(words, widths, strict=False))
-        lines.append(f" {left}  {last:>{widths[-1]}}")
-    return lines
 
 
 def _tunnel_row(tunnel: TunnelRecord) -> tuple[str, ...]:
@@ -324,11 +333,13 @@ def _tunnel_details(tunnel: TunnelRecord, relay_apart: bool, began: int) -> Iter
         yield f"relay {_relay(tunnel)}"
     if tunnel.parent is not None:
         yield f"inside tunnel {tunnel.parent[:6]}"
+    if tunnel.outer_key is not None:
+        yield f"GRE key {tunnel.outer_key}"
     if tunnel.inside is not None and tunnel.inside.address is not None:
         yield f"its address is {text(tunnel.inside.address)}"
     for change in tunnel.teredo.mapping_changes if tunnel.teredo else ():
         yield (
-            f"NAT mapping changed {_since(change.time, began)}: {endpoint_text(change.before)}"
+            f"NAT mapping changed {since_text(change.time, began)}: {endpoint_text(change.before)}"
             f" -> {endpoint_text(change.after)}"
         )
     if tunnel.embedded:
@@ -351,7 +362,7 @@ def _qualification(tunnel: TunnelRecord, began: int) -> str:
         setup = "not qualified" if teredo.qualified_reasons else "setup not seen"
         why = teredo.qualified_reasons or tunnel.reasons
         return f"{setup}, {tunnel.confidence.text}: {_words(why)}{end}"
-    when = _since(teredo.qualified_at, began)
+    when = since_text(teredo.qualified_at, began)
     return f"qualified {when}, {tunnel.confidence.text}: {_words(teredo.qualified_reasons)}{end}"
 
 
@@ -372,24 +383,6 @@ def _span(seconds: float) -> str:
         return f"{seconds:.1f} s"
     hours, rest = divmod(round(seconds), 3_600)
     return f"{hours} h {rest // 60} min"
-
-
-def _since(nanoseconds: int, told: int) -> str:
-    """A time after one that was told with its date: the date again only if it is another."""
-    day = 86_400_000_000_000
-    return _clock(nanoseconds) if nanoseconds // day == told // day else _spaced(nanoseconds)
-
-
-def _clock(nanoseconds: int) -> str:
-    return second_text(nanoseconds).partition("T")[2]
-
-
-def _spaced(nanoseconds: int) -> str:
-    return second_text(nanoseconds).replace("T", " ")
-
-
-def _base(path: str) -> str:
-    return visible(path.rpartition("/")[2])
 
 
 def _quoted(path: str) -> str:

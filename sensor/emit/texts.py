@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from sensor.emit.visible import visible
 from sensor.schema.records import Endpoint
+from sensor.schema.words import Kind, Transport
 from sensor.wire.addresses import text as address_text
 
 _PROTOCOLS = {6: "tcp", 17: "udp", 58: "ipv6-icmp", 59: "none"}
+_KIND_NAMES = {
+    Kind.TEREDO: "Teredo",
+    Kind.ISATAP: "ISATAP",
+    Kind.AYIYA: "AYIYA",
+    Kind.TSP: "TSP",
+    Kind.GRE6: "GRE",
+    Kind.L2TP6: "L2TP",
+    Kind.IP6_IN_UDP: "IPv6-in-UDP",
+}
+_CARRIERS = {Transport.IPV6: "protocol 41"}
+
+_DAY = 86_400_000_000_000  # nanoseconds
 
 
 def time_text(nanoseconds: int) -> str:
@@ -18,6 +33,22 @@ def time_text(nanoseconds: int) -> str:
 def second_text(nanoseconds: int) -> str:
     """RFC 3339 in UTC cut to the second, for sentences."""
     return f"{_moment(nanoseconds)}Z"
+
+
+def spaced_text(nanoseconds: int) -> str:
+    """As people read it: 2026-11-21 07:02:11Z."""
+    return second_text(nanoseconds).replace("T", " ")
+
+
+def clock_text(nanoseconds: int) -> str:
+    """Without the date: 07:02:11Z."""
+    return second_text(nanoseconds).partition("T")[2]
+
+
+def since_text(nanoseconds: int, told: int) -> str:
+    """A time after one that was told with its date: the date again only if it is another."""
+    same = nanoseconds // _DAY == told // _DAY
+    return clock_text(nanoseconds) if same else spaced_text(nanoseconds)
 
 
 def _moment(nanoseconds: int) -> str:
@@ -43,6 +74,31 @@ def protocol_text(number: int) -> str:
     return _PROTOCOLS.get(number, str(number))
 
 
+def kind_name(kind: Kind) -> str:
+    """A kind as sentences name it."""
+    return _KIND_NAMES.get(kind, kind.text)
+
+
+def carrier_name(carrier: Transport) -> str:
+    """What to look for in the log of a NAT."""
+    return _CARRIERS.get(carrier, carrier.text)
+
+
 def printable(text: str) -> str:
     """A file name with undecodable octets as text that every JSON reader accepts."""
     return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def base_name(path: str) -> str:
+    """A file without its folders, on one line."""
+    return visible(path.rpartition("/")[2])
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as lines of equal length: words to the left of their columns, the last to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for *words, last in rows:
+        left = "  ".join(f"{word:<{width}}" for word, width in zip(words, widths, strict=False))
+        lines.append(f" {left}  {last:>{widths[-1]}}")
+    return lines

@@ -1,22 +1,38 @@
-"""Packets of a capture as Wireshark dissects them, and the one place that knows pyshark's ways."""
+"""Packets of a capture as Wireshark dissects them, and the one place that knows pyshark's ways.
+
+pyshark runs tshark too, but hides how it ended: it takes a death by signal for the end of the
+capture. Only what it makes of tshark's answer is used here.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import functools
 import os
 import shutil
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 from sensor.errors import ConfigError, OutputError
+from sensor.inspect.tshark import Ending, Tshark, check_version, never
 
-# Off by default in Wireshark; without it, Teredo is seen on port 3544 alone.
-_PARAMETERS = ["--enable-heuristic", "teredo_udp"]
+_ARGUMENTS = (
+    "-n",  # asks nobody for names
+    *("-T", "pdml"),
+    # The fields of these alone: of all others, the name is enough.
+    *("-j", "ieee8021ad ip ipv6 udp tcp icmp icmpv6 teredo teredo.auth teredo.orig"),
+    # Off by default in Wireshark; without these, Teredo is seen on port 3544 alone, or on all
+    # ports but those that other protocols own.
+    *("--enable-heuristic", "teredo_udp"),
+    *("-o", "udp.try_heuristic_first:TRUE"),
+    # What has no port of its own to Wireshark: AYIYA's former one, and the one that Linux'
+    # documentation takes for IP in UDP.
+    *("-d", "udp.port==8374,ayiya"),
+    *("-d", "udp.port==5555,ip"),
+)
 
-_PATIENCE = 1.0  # seconds for what a killed tshark left in its pipe
-_CALLBACKS = 3  # of asyncio between the end of a pipe and that of its transport
+_BEGIN, _END, _CLOSING = b"<packet>", b"</packet>", b"</pdml>"
+_LONGEST = 16 << 20  # octets of one packet in an answer; a frame of 64 KiB makes less than 1 MiB
 
 
 def find_tshark(path: str | None = None) -> str:
@@ -30,77 +46,99 @@ def find_tshark(path: str | None = None) -> str:
     return found
 
 
-def packets(path: str, tshark: str) -> Iterator[Any]:
+def packets(
+    path: str, tshark: str, stopped: Callable[[], bool] = never
+) -> Generator[Any, None, Ending]:
     """Every packet of a capture file, as pyshark's layers, in file order.
 
-    Ends where tshark ends: a damaged capture, but a killed tshark as well, so that the caller has
-    to count. OutputError if tshark cannot be started.
+    Ends where tshark ends and returns how it did, for the caller to judge: after a damaged
+    capture a complaint is right. OutputError if tshark cannot be started, is too old, hangs or
+    writes what cannot be read; KeyboardInterrupt once ``stopped``.
     """
-    # pyshark would wait for a pipe for ever and takes "-" for the name of a file.
+    # It would wait for a pipe for ever.
     if not os.path.isfile(path):
         raise ConfigError(f"{path}: tshark reads files only; save the capture to a file first")
-    with _capture(path, tshark) as capture, closing(iter(capture)) as found:
-        yield from _until_it_ends(found)
+    check_version(tshark, stopped)
+    # The whole path: "-" alone means standard input.
+    with Tshark(tshark, [*_ARGUMENTS, "-r", os.path.abspath(path)], stopped) as child:
+        answer = _Answer(path)
+        for octets in child.output():
+            yield from answer.packets(octets)
+        ending = child.close()
+        if ending.status == 0:
+            answer.finish()
+        return ending
 
 
-def _until_it_ends(found: Generator[Any, None, None]) -> Iterator[Any]:
-    from pyshark.capture.capture import TSharkCrashException
+class _Answer:
+    """What tshark writes about one capture, taken apart as it comes."""
 
-    try:
-        yield from found
-    except TSharkCrashException:
-        return  # exit code 2 after the last readable packet of a damaged capture is one cause
-    except OSError as error:
-        raise OutputError(f"tshark cannot be run: {error.strerror}") from error
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._waiting = bytearray()
+        self._searched = 0
+        self._frames = 0
 
+    def packets(self, octets: bytes) -> Iterator[Any]:
+        """The packets that these octets complete; OutputError if one cannot be read."""
+        self._waiting += octets
+        while (end := self._waiting.find(_END, self._searched)) >= 0:
+            end += len(_END)
+            yield self._packet(bytes(self._waiting[:end]))
+            del self._waiting[:end]
+            self._searched = 0
+        self._searched = max(0, len(self._waiting) - len(_END))
+        if len(self._waiting) > _LONGEST:
+            raise self._unreadable("a packet has no end")
 
-@contextmanager
-def _capture(path: str, tshark: str) -> Iterator[Any]:
-    """A capture that leaves neither tshark nor pipes behind, however it ends."""
-    import pyshark
-    import pyshark.config
-    from pyshark.capture.capture import TSharkCrashException
+    def finish(self) -> None:
+        """OutputError unless the answer has ended where it should."""
+        if self._waiting.strip() != _CLOSING and not (
+            self._frames == 0 and self._waiting.rstrip().endswith(_CLOSING)
+        ):
+            raise self._unreadable("it stops short")
 
-    # It would look for a config.ini in the current folder, whoever put it there.
-    pyshark.config.fp_config_path = pyshark.config.pyshark_config_path
-    loop = asyncio.new_event_loop()  # its own choice is deprecated, and gone in newer Pythons
-    capture = pyshark.FileCapture(
-        path,
-        keep_packets=False,
-        tshark_path=tshark,
-        eventloop=loop,
-        custom_parameters=_PARAMETERS,
-    )
-    logging.getLogger("asyncio").addFilter(_is_news)  # for good: its watchers outlive the loop
-    try:
-        yield capture
-    finally:
-        # After an interrupt, whoever waited for the next packet has nothing to tell any more.
-        loop.set_exception_handler(lambda loop, context: None)
-        processes = list(capture._running_processes)
+    def _packet(self, text: bytes) -> Any:
         try:
-            capture.close()
-        except TSharkCrashException:
-            capture._running_processes.clear()  # else it closes once more when collected
-        loop.run_until_complete(_settle(processes))
-        loop.close()
+            packet = _packet(text[text.index(_BEGIN) :])
+            if int(packet.number) != self._frames + 1:
+                raise ValueError(f"number {packet.number} comes next")
+        except (ElementTree.ParseError, LookupError, TypeError, ValueError) as error:
+            raise self._unreadable(str(error)) from error
+        self._frames += 1
+        return packet
+
+    def _unreadable(self, reason: str) -> OutputError:
+        return OutputError(
+            f"{self._path}: tshark's answer cannot be read after frame {self._frames} ({reason});"
+            " run it again, and if that repeats, try another version of tshark"
+        )
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Not that a child is unknown: closing reaps tshark, and at times before its watcher does."""
-    return not record.getMessage().startswith("Unknown child process")
+def _packet(text: bytes) -> Any:
+    """pyshark's packet, also with the layers that ICMP errors quote, each after what holds it."""
+    from pyshark.packet.packet import Packet
+    from pyshark.tshark.output_parser.tshark_xml import DEL_BAD_XML_CHARS
+
+    readable = text.decode(errors="ignore").translate(DEL_BAD_XML_CHARS)
+    protocols = ElementTree.fromstring(readable).iter("proto")
+    general, frame, *layers = map(_layer_type(), protocols)
+    return Packet(
+        layers=layers,
+        frame_info=frame,
+        number=general.get_field_value("num"),
+        length=general.get_field_value("len"),
+    )
 
 
-async def _settle(processes: Iterable[asyncio.subprocess.Process]) -> None:
-    """End what still listens to tshark, and read its pipe to the end, so that it is closed."""
-    waiting = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
-    for process in processes:
-        if process.stdout is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
-                    await process.stdout.read()
-    for _ in range(_CALLBACKS):
-        await asyncio.sleep(0)
+@functools.cache
+def _layer_type() -> Any:
+    from pyshark.packet.layers.xml_layer import XmlLayer
+
+    class ExactLayer(XmlLayer):  # type: ignore[misc]  # pyshark has no types
+        """Finds a field by its whole name; pyshark would look for similar ones as well, slowly."""
+
+        def get_field(self, name: str) -> Any:
+            return self._all_fields.get(name)
+
+    return ExactLayer

@@ -149,6 +149,7 @@ _OUTER = (
         "As Suricata computes it for protocol 41: with two zero ports",
         _T | _F,
     ),
+    _may("v6tunnel.outer.key", "long", "Key of GRE", _T),
 )
 
 _TUNNEL = (

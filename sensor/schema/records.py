@@ -110,6 +110,7 @@ class TunnelRecord(NamedTuple):
     vlan: int | None
     scope: Scope
     closed_reason: str | None = None
+    outer_key: int | None = None  # of GRE
 
 
 class Proof(NamedTuple):
@@ -145,9 +146,16 @@ class ExposureRecord(NamedTuple):
     inside: Inside | None
     client: Endpoint
     mapped: Endpoint | None
-    hole_refreshed: int | None  # when the inside end last sent through the tunnel
+    hole_refreshed: int | None  # when the inside end last sent through the hole in the NAT
     policy: str | None  # allowed, denied: what the configured IPv4 policy says; None: none is set
     scope: Scope
+
+    @property
+    def carrier(self) -> Transport:
+        """What carries the tunnel: only the one over UDP needs a hole in the NAT."""
+        if self.tunnel_kind is Kind.GRE6:
+            return Transport.GRE
+        return Transport.UDP if self.client.port else Transport.IPV6
 
 
 class FlowRecord(NamedTuple):

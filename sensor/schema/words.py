@@ -268,7 +268,7 @@ class Reason(IntEnum):
 _REASON_SENTENCES = {
     Reason.TUNNELLED: "carries an IPv6 tunnel",
     Reason.COPY: "a mirrored copy of an earlier frame",
-    Reason.NOT_IP: "is neither IPv4 nor IPv6",
+    Reason.NOT_IP: "neither IPv4 nor IPv6, or a carrier of neither",
     Reason.IPV4_PROTOCOL: "IPv4 with a protocol that carries no IPv6 tunnel",
     Reason.IPV6_NATIVE: "native IPv6 without an IPv4 tunnel around it",
     Reason.TCP: "TCP over IPv4",
@@ -309,6 +309,10 @@ class Transport(IntEnum):
     @property
     def text(self) -> str:
         return self.name.lower()
+
+
+# Carriers with ports: a tunnel over one of these is its client's endpoint, others a pair of ends.
+PORTED = (Transport.UDP, Transport.TCP)
 
 
 class Vantage(IntEnum):

@@ -86,7 +86,7 @@ class Exposure:
             inside=inside,
             client=tunnel.client,
             mapped=tunnel.qualification.endpoint,
-            hole_refreshed=tunnel.state.last_outbound if tunnel.state.has_outbound else None,
+            hole_refreshed=tunnel.hole_refreshed,
             policy={True: "allowed", False: "denied", None: None}[allowed],
             scope=tunnel.scope,
         )

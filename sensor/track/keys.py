@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sensor.schema.rows import Observation
-from sensor.schema.words import Transport
+from sensor.schema.words import PORTED
 from sensor.track.conversation import ICMPV6
 from sensor.track.slots import NO_PARENT, Ends
 from sensor.wire.addresses import is_global6
 
 _SERIAL_SIZE = 8
+_GRE_KEY_SIZE = 4
 
 
 def source_of(row: Observation) -> Ends:
@@ -30,16 +31,18 @@ def flow_key(row: Observation) -> bytes:
 
 
 def client_key(row: Observation, client: Ends, far: Ends, parent: int) -> bytes:
-    """Over UDP a tunnel is its client's endpoint, without ports the unordered pair of ends.
+    """Over UDP and TCP a tunnel is its client's endpoint, else the unordered pair of ends.
 
-    A nested tunnel is one of its ``parent``, by serial: what a packet carries inside may name any
-    ends, those of other tunnels too.
+    GRE keeps several between two ends apart by their keys. A nested tunnel is one of its
+    ``parent``, by serial: what a packet carries inside may name any ends, those of other tunnels
+    too.
     """
     carrier = bytes([row.outer_transport, row.outer_version])
     around = b"" if parent == NO_PARENT else _serial_key(parent)
-    if row.outer_transport == Transport.UDP:
+    if row.outer_transport in PORTED:
         return carrier + end_key(client) + around
-    return carrier + b"".join(sorted((client[0], far[0]))) + around
+    ends = b"".join(sorted((client[0], far[0])))
+    return carrier + ends + row.outer_key.to_bytes(_GRE_KEY_SIZE) + around
 
 
 def conversation_key(row: Observation, tunnel: int) -> bytes:

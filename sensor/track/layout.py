@@ -73,6 +73,7 @@ class TunnelState(NamedTuple):
     attempts: int  # exposures it carries that nobody answered or refused yet
     notices: int
     joined: int  # place of the tunnel that absorbed this one, -1: none
+    outer_key: int  # of GRE, 0: none
     client_port: int
     far_port: int
     vlan: int  # id + 1, 0: untagged
@@ -111,6 +112,7 @@ TUNNEL_FIELDS = (
         " label_sketch",
     ),
     ("i4", "kinds reasons anomalies peers attempts notices joined"),
+    ("u4", "outer_key"),
     ("u2", "client_port far_port vlan"),
     (
         "u1",

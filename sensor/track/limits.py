@@ -27,3 +27,6 @@ CLOSED_KEPT = 4_096  # conversations that ended and that nobody has taken yet
 REMOTES_KEPT = 1024  # distinct remote addresses of one exposure
 REMOTES_POOL = 65_536  # the same over all exposures
 HOSTS_KEPT = 8_192  # accumulators of scan detections
+# Look-ups of tunnels' names that are read in a second of packet time. Hosts repeat theirs after
+# minutes, so that this serves thousands of them; a flood costs a few hundredths of its own time.
+LOOKUPS_PER_SECOND = 100

@@ -24,7 +24,7 @@ class Marks:
 
     def mark(self, row: Observation, above: Observation) -> Observation:
         """Name learned flows and mirrored copies; ``above`` is the frame's row before this one."""
-        if row.quoted:
+        if not is_traffic(row):
             return row
         if row.depth:
             return row._replace(copy_of=above.copy_of) if above.copy_of else row
@@ -40,19 +40,24 @@ class Marks:
         return row
 
     def _learn(self, row: Observation) -> Observation:
-        """Flows seen to tunnel make their later, barer packets credible, never earlier ones."""
+        """Flows seen to tunnel make their later, barer packets credible, never earlier ones.
+
+        The first kind that a packet named stays: a single forged packet renames no flow.
+        """
         if row.outer_transport != Transport.UDP:
             return row
         key = flow_key(row)
         kind, last = self._flows.get(key, (Kind.NONE, 0))
         known = kind != Kind.NONE and row.time - last <= self._limits.teredo_idle_ns
-        if row.confidence >= Confidence.STRONG and (row.kind == Kind.TEREDO or not known):
+        strong = row.confidence >= Confidence.STRONG
+        named = row.kind != Kind.IP6_IN_UDP
+        if strong and (not known or (named and kind == Kind.IP6_IN_UDP)):
             self._remember_flow(key, row.kind, row.time)
             return row
         if not known:
             return row
         self._remember_flow(key, kind, row.time)
-        return _as_learned(row, kind)
+        return row if strong and named else _as_learned(row, kind)
 
     def _remember_flow(self, key: bytes, kind: int, time: int) -> None:
         _, before = self._flows.get(key, (kind, time))
@@ -72,19 +77,39 @@ class Marks:
         return next(iter(self._flows.values()))[1]
 
 
+def is_traffic(row: Observation) -> bool:
+    """Whether a row may be traffic at all: no quotation, and no walk that met no tunnel.
+
+    What became of a frame whose outermost row is none of traffic the decoder alone says.
+    """
+    return row.kind != Kind.NONE and not row.quoted
+
+
 def accepted(row: Observation) -> bool:
-    """Whether a row counts: weak ones only on a flow that was seen to tunnel."""
+    """Whether a row is a tunnel's: weak ones only on a flow that was seen to tunnel."""
+    if row.kind == Kind.NONE:
+        return False
     return row.confidence > Confidence.WEAK or bool(row.reasons & Evidence.LEARNED_FLOW)
 
 
 def counts(row: Observation) -> bool:
     """Whether a row is traffic of a tunnel, seen for the first time."""
-    return accepted(row) and not row.copy_of and not row.quoted
+    return is_traffic(row) and accepted(row) and not row.copy_of
+
+
+def shown(row: Observation) -> bool:
+    """Whether people are shown a row: tunnels, quoted ones too, and what was not followed."""
+    return accepted(row) or row.kind == Kind.NONE
 
 
 def _as_learned(row: Observation, kind: int) -> Observation:
-    """A row of a learned flow; one that itself has a sign of Teredo stays what it is."""
-    if row.kind != Kind.TEREDO:
+    """A row of a learned flow; one that itself has a sign of some kind stays what it is."""
+    if row.kind == Kind.IP6_IN_UDP:
         packet = TeredoPacket.DATA if kind == Kind.TEREDO else TeredoPacket.NONE
-        row = row._replace(kind=kind, kinds=1 << kind, teredo_packet=packet)
+        row = row._replace(kind=kind, kinds=_kinds(kind), teredo_packet=packet)
     return row._replace(reasons=row.reasons | Evidence.LEARNED_FLOW)
+
+
+def _kinds(kind: int) -> int:
+    """The labels of a bare packet of a kind; of TSP it is the data that was set up."""
+    return 1 << kind | (1 << Kind.V6UDPV4 if kind == Kind.TSP else 0)

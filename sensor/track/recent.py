@@ -81,8 +81,11 @@ def copy_key(row: Observation) -> bytes:
 def view_key(row: Observation, far: tuple[bytes, int], outbound: bool) -> bytes | None:
     """What a packet keeps when a NAT rewrites its inside end; None: nothing tells it apart.
 
-    Setup packets are the same for every client of a server, but for their nonce.
+    Setup packets are the same for every client of a server, but for their nonce; so are messages
+    without an inner packet.
     """
+    if not row.inner_length:
+        return None
     if row.teredo_packet in (TeredoPacket.ROUTER_SOLICITATION, TeredoPacket.ROUTER_ADVERTISEMENT):
         if not any(row.nonce):
             return None

@@ -12,6 +12,7 @@ from itertools import islice
 
 from sensor.schema.rows import Observation, Rows, unpack
 from sensor.schema.words import (
+    PORTED,
     Anomaly,
     End,
     EventType,
@@ -233,7 +234,7 @@ class Table:
         source, destination = source_of(row), destination_of(row)
         client, far = (source, destination) if end is End.SOURCE else (destination, source)
         if client != slot.client:
-            if row.outer_transport == Transport.UDP:
+            if row.outer_transport in PORTED:
                 return self._known_or_new(row, client, far, slot.parent)
             slot.client, slot.far = client, far
             slot.local = self._is_local(slot)
@@ -415,7 +416,8 @@ class Table:
             self._observe_test(index, row, slot, outbound)
         if row.trailer_count and outbound:
             self._notice(EventType.TRAILERS, index, slot, row.time, value=1)
-        self._observe_peer(index, row, slot, outbound)
+        if row.inner_length:
+            self._observe_peer(index, row, slot, outbound)
         new = row.anomalies & ~slot.anomalies
         if new:
             slot.anomalies |= new
@@ -663,12 +665,17 @@ class Table:
 
 
 def _mapping_agrees(row: Observation, first: TunnelSlot, second: TunnelSlot) -> bool:
-    """Where the packet names the client's mapping, it must be the public one of the two."""
+    """Where the packet names the client's mapping, it must be the public one of the two.
+
+    Other kinds over UDP name none; their conversations are nobody else's.
+    """
     clients = (first.client, second.client)
     if row.outer_transport != Transport.UDP:
         return True
     if _is_setup(row):
         return not row.has_origin or (row.origin_ip.ljust(16, b"\0"), row.origin_port) in clients
+    if row.kind != Kind.TEREDO:
+        return bool(row.has_transport) and row.inner_transport in (TCP, UDP)
     return any(
         address is not None and (address.ip.ljust(16, b"\0"), address.port) in clients
         for address in (parse_teredo(row.inner_source), parse_teredo(row.inner_destination))

@@ -106,6 +106,8 @@ class TrackLimits(NamedTuple):
     peers: int = 1_024
     # Unanswered candidates that become tunnels each minute: a flood of forged ones costs rows only.
     promotions_per_minute: int = 1_000
+    # Look-ups of the names of servers and routers: some for every host that has tunnels set up.
+    names: int = 4_096
     # A switch mirrors a frame twice within microseconds; reordering in a ring takes milliseconds.
     copy_window_ns: int = 50 * _MILLISECOND
     # A NAT forwards within milliseconds, but the clocks of two capturing hosts differ by more.

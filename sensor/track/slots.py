@@ -44,6 +44,7 @@ class TunnelSlot:
         "notices",
         "open",
         "outbound",
+        "outer_key",
         "packets",
         "parent",
         "peers",
@@ -77,6 +78,7 @@ class TunnelSlot:
         self.kind_sure = False
         self.kinds = 0
         self.transport = row.outer_transport
+        self.outer_key = row.outer_key
         self.confidence = 0
         self.reasons = 0
         self.anomalies = 0
@@ -121,8 +123,8 @@ class TunnelSlot:
         self._name(row)
 
     def _name(self, row: Observation) -> None:
-        """The first packet that agrees with its outer ends names the kind."""
-        bare = self.kind == Kind.IP6_IN_UDP and row.kind == Kind.TEREDO
+        """The first packet that agrees with its outer ends names the kind, if it has a name."""
+        bare = self.kind == Kind.IP6_IN_UDP and row.kind != Kind.IP6_IN_UDP
         agrees = not row.anomalies & Anomaly.EMBEDDED_MISMATCH
         if bare or (agrees and not self.kind_sure):
             self.kind, self.kind_sure = row.kind, agrees
@@ -167,6 +169,7 @@ class TunnelSlot:
             attempts=self.attempts,
             notices=self.notices,
             joined=-1 if self.joined is None else self.joined,
+            outer_key=self.outer_key,
             client_port=self.client[1],
             far_port=self.far[1],
             vlan=self.vlan,

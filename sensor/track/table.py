@@ -117,14 +117,19 @@ from sensor.track.limits import (
     WELL_KNOWN_PORTS,
 )
 from sensor.track.settings import Network, TrackSettings
+from sensor.track.vantage import SERVER_PORTS
+from sensor.wire import sixa44
 
 # Words as plain numbers: compiled code knows no enumerations.
 
-_TEREDO = int(Kind.TEREDO)
+_NO_KIND, _TEREDO = int(Kind.NONE), int(Kind.TEREDO)
 _IP6_IN_UDP = int(Kind.IP6_IN_UDP)
 _IP6_IN_IP6 = int(Kind.IP6_IN_IP6)
+_TSP, _AYIYA, _L2TP6 = int(Kind.TSP), int(Kind.AYIYA), int(Kind.L2TP6)
+_SIXA44, _SIXBED4 = int(Kind.SIXA44), int(Kind.SIXBED4)
+_TSP_DATA = 1 << Kind.TSP | 1 << Kind.V6UDPV4
 _WEAK, _STRONG = int(Confidence.WEAK), int(Confidence.STRONG)
-_OVER_UDP = int(Transport.UDP)
+_OVER_UDP, _OVER_TCP = int(Transport.UDP), int(Transport.TCP)
 _SOLICITATION = int(TeredoPacket.ROUTER_SOLICITATION)
 _ADVERTISEMENT = int(TeredoPacket.ROUTER_ADVERTISEMENT)
 _BUBBLE = int(TeredoPacket.BUBBLE)
@@ -485,7 +490,30 @@ def _likely_client(row: Any, w: Any) -> int:
         return _AT_SOURCE
     if _is_teredo(w[_INNER_DESTINATION]) or row.has_origin:
         return _AT_DESTINATION
-    return _AT_SOURCE
+    source_serves = _serves(row, w[_OUTER_SOURCE], row.outer_source_port)
+    destination_serves = _serves(row, w[_OUTER_DESTINATION], row.outer_destination_port)
+    return _AT_DESTINATION if source_serves and not destination_serves else _AT_SOURCE
+
+
+_AYIYA_PORT, _FIRST_AYIYA_PORT = SERVER_PORTS[Kind.AYIYA]
+((_TSP_PORT,), (_L2TP_PORT,), (_SIXBED4_PORT,)) = (
+    SERVER_PORTS[kind] for kind in (Kind.TSP, Kind.L2TP6, Kind.SIXBED4)
+)
+_RELAY = int.from_bytes(sixa44.RELAY, "little")
+
+
+@compiled
+def _serves(row: Any, ip: int, port: int) -> bool:
+    """Whether an outer end is where the servers of a kind are."""
+    if row.kind == _SIXA44:
+        return ip & 0xFFFFFFFF == _RELAY
+    if row.kind == _AYIYA:
+        return port in (_AYIYA_PORT, _FIRST_AYIYA_PORT)
+    return (
+        (row.kind == _TSP and port == _TSP_PORT)
+        or (row.kind == _L2TP6 and port == _L2TP_PORT)
+        or (row.kind == _SIXBED4 and port == _SIXBED4_PORT)
+    )
 
 
 # Sketches
@@ -566,19 +594,25 @@ def _may_notice(s: _State, place: int, time: int) -> bool:
 
 
 @compiled
+def _is_traffic(row: Any) -> bool:
+    return row.kind != _NO_KIND and row.quoted == 0
+
+
+@compiled
 def _accepted(row: Any) -> bool:
+    """Of a row that is traffic."""
     return row.confidence > _WEAK or (row.reasons & _LEARNED) != 0
 
 
 @compiled
 def _counts(row: Any) -> bool:
-    return _accepted(row) and row.copy_of == 0 and row.quoted == 0
+    return _is_traffic(row) and _accepted(row) and row.copy_of == 0
 
 
 @compiled
 def _mark(s: _State, rows: Any, at: int) -> None:
     row = rows[at]
-    if row.quoted:
+    if not _is_traffic(row):
         return
     if row.depth:
         if at > 0 and rows[at - 1].copy_of:
@@ -605,15 +639,18 @@ def _learn(s: _State, row: Any, ahead: int) -> None:
         at = data(m, _FLOWS, flow)
         kind = m[at + _F_KIND]
         known = row.time - m[at + _F_LAST] <= m[_TEREDO_IDLE]
-    if row.confidence >= _STRONG and (row.kind == _TEREDO or not known):
+    strong, named = row.confidence >= _STRONG, row.kind != _IP6_IN_UDP
+    if strong and (not known or (named and kind == _IP6_IN_UDP)):
         _remember_flow(s, flow, key, signed(row.kind), row.time)
         return
     if not known:
         return
     _remember_flow(s, flow, key, kind, row.time)
-    if row.kind != _TEREDO:
+    if strong and named:
+        return
+    if not named:
         row.kind = kind
-        row.kinds = 1 << kind
+        row.kinds = _TSP_DATA if kind == _TSP else 1 << kind
         row.teredo_packet = _DATA if kind == _TEREDO else _NO_PACKET
     row.reasons = row.reasons | _LEARNED
 
@@ -866,9 +903,14 @@ def _fetch_clients(m: Memory, row: Any, w: Any) -> int:
 
 
 @compiled
+def _has_ports(row: Any) -> bool:
+    return row.outer_transport == _OVER_UDP or row.outer_transport == _OVER_TCP
+
+
+@compiled
 def _keys_of(row: Any) -> int:
-    """How many client keys a row has: over UDP one for each end."""
-    return 2 if row.outer_transport == _OVER_UDP else 1
+    """How many client keys a row has: with ports one for each end."""
+    return 2 if _has_ports(row) else 1
 
 
 @compiled
@@ -894,8 +936,8 @@ def _seek_in_tunnel(s: _State, row: Any, w: Any, ahead: int) -> None:
     if row.has_transport:
         _name_tunnel(m, k, ahead + _A_CONVERSATION, row, serial)
         fetch_bucket(m, _CONVERSATIONS, k, ahead + _A_CONVERSATION)
-    # Of other rows over UDP it may yet be learned what they are, which is in that key.
-    sure = row.kind == _TEREDO or row.outer_transport != _OVER_UDP
+    # Of bare rows it may yet be learned what they are, which is in that key.
+    sure = row.kind != _IP6_IN_UDP
     if sure and _is_sought(s, row, w, seen) and _view_key(s, row, w, outbound, ahead + _A_VIEW):
         k[ahead + _A_OUTBOUND] = outbound
         fetch_bucket(m, _VIEWS, k, ahead + _A_VIEW)
@@ -1004,14 +1046,14 @@ def _root(s: _State, place: int) -> int:
 def _client_key(
     m: Memory, row: Any, c0: int, c1: int, c_port: int, f0: int, f1: int, parent: int
 ) -> None:
-    """Over UDP a tunnel is its client's endpoint, without ports the unordered pair of ends."""
+    """With ports a tunnel is its client's endpoint, without the pair of ends and a key of GRE."""
     m[KEY] = signed(row.outer_transport) << 8 | signed(row.outer_version)
     m[KEY + 6] = parent
-    if row.outer_transport == _OVER_UDP:
+    if _has_ports(row):
         m[KEY + 1], m[KEY + 2], m[KEY + 5] = c0, c1, c_port
         m[KEY + 3], m[KEY + 4] = 0, 0
         return
-    m[KEY + 5] = 0
+    m[KEY + 5] = signed(row.outer_key)
     if _comes_first(c0, c1, 0, f0, f1, 0):
         m[KEY + 1], m[KEY + 2], m[KEY + 3], m[KEY + 4] = c0, c1, f0, f1
     else:
@@ -1097,7 +1139,7 @@ def _known(s: _State, row: Any, w: Any, around: int) -> int:
     """The tunnel of either end; of two, the same one for both directions."""
     _key_from(s.m, row, w, True, around)
     first = find(s.m, _CLIENTS)
-    if row.outer_transport != _OVER_UDP:
+    if not _has_ports(row):
         return first
     _key_from(s.m, row, w, False, around)
     second = find(s.m, _CLIENTS)
@@ -1140,7 +1182,7 @@ def _learn_inside(s: _State, row: Any, w: Any, place: int) -> int:
     if end != _AT_SOURCE:
         port, other_port = other_port, port
     if tunnel.client_0 != w[at] or tunnel.client_1 != w[at + 1] or tunnel.client_port != port:
-        if row.outer_transport == _OVER_UDP:
+        if _has_ports(row):
             return _known_or_new(s, row, w, end == _AT_SOURCE, tunnel.parent)
         tunnel.client_0, tunnel.client_1, tunnel.client_port = w[at], w[at + 1], port
         tunnel.far_0, tunnel.far_1, tunnel.far_port = w[other], w[other + 1], other_port
@@ -1198,6 +1240,7 @@ def _new_tunnel(s: _State, row: Any, w: Any, from_source: bool, known: bool, aro
     tunnel.vlan = row.vlan
     tunnel.kind = row.kind
     tunnel.transport = row.outer_transport
+    tunnel.outer_key = row.outer_key
     tunnel.version = row.outer_version
     tunnel.inside_known = known
     tunnel.midstream = row.teredo_packet != _SOLICITATION
@@ -1370,6 +1413,8 @@ def _is_sought(s: _State, row: Any, w: Any, seen: int) -> bool:
 @compiled
 def _view_key(s: _State, row: Any, w: Any, outbound: bool, key: int) -> bool:
     """What a packet keeps when a NAT rewrites its inside end; False: nothing tells it apart."""
+    if row.inner_length == 0:
+        return False
     m = s.m
     far = _OUTER_DESTINATION if outbound else _OUTER_SOURCE
     port = row.outer_destination_port if outbound else row.outer_source_port
@@ -1423,7 +1468,10 @@ def _is_client(s: _State, place: int, ip: int, port: int) -> bool:
 
 @compiled
 def _mapping_agrees(s: _State, row: Any, w: Any, first: int, second: int) -> bool:
-    """Where the packet names the client's mapping, it must be the public one of the two."""
+    """Where the packet names the client's mapping, it must be the public one of the two.
+
+    Other kinds over UDP name none; their conversations are nobody else's.
+    """
     if row.outer_transport != _OVER_UDP:
         return True
     if _is_setup(row):
@@ -1431,6 +1479,8 @@ def _mapping_agrees(s: _State, row: Any, w: Any, first: int, second: int) -> boo
         return (
             not row.has_origin or _is_client(s, first, ip, port) or _is_client(s, second, ip, port)
         )
+    if row.kind != _TEREDO:
+        return row.has_transport and (row.inner_transport == _TCP or row.inner_transport == _UDP)
     for end in (_INNER_SOURCE, _INNER_DESTINATION):
         if _is_teredo(w[end]):
             ip, port = _mapped_ip(w[end + 1]), _mapped_port(w[end + 1])
@@ -1558,8 +1608,8 @@ def _add_packet(tunnel: Any, row: Any, outbound: bool) -> None:
         tunnel.has_outbound = 1
     else:
         tunnel.inbound += 1
-    # The first packet that agrees with its outer ends names the kind.
-    bare = tunnel.kind == _IP6_IN_UDP and row.kind == _TEREDO
+    # The first packet that agrees with its outer ends names the kind, if it has a name.
+    bare = tunnel.kind == _IP6_IN_UDP and row.kind != _IP6_IN_UDP
     agrees = (row.anomalies & _MISMATCH) == 0
     if bare or (agrees and not tunnel.kind_sure):
         tunnel.kind = row.kind
@@ -1655,7 +1705,8 @@ def _observe(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) -
         _observe_test(s, row, w, at, place, outbound)
     if row.trailer_count and outbound:
         _notice(s, _E_TRAILERS, at, place, row.time, 1)
-    _observe_peer(s, row, w, at, place, outbound)
+    if row.inner_length:
+        _observe_peer(s, row, w, at, place, outbound)
     new = signed(row.anomalies) & ~signed(tunnel.anomalies)
     if new:
         tunnel.anomalies = tunnel.anomalies | new

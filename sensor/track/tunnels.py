@@ -13,6 +13,7 @@ from sensor.schema.records import (
 )
 from sensor.schema.rows import Observation
 from sensor.schema.words import (
+    PORTED,
     PROTOCOL_41_KINDS,
     Anomaly,
     Confidence,
@@ -53,7 +54,7 @@ class Tunnel:
             family(state.kind).encode(),
             bytes([state.transport]),
             *sorted((state.client, b"" if state.client_port else state.far)),
-            state.client_port.to_bytes(2),
+            _number(state),
             state.first.to_bytes(16, signed=True),
         )
         self.phase = "discovered"
@@ -91,14 +92,26 @@ class Tunnel:
         return self.state.address if self.state.has_address else None
 
     @property
+    def hole_refreshed(self) -> int | None:
+        """When its client last kept the hole in the NAT open; without ports there is none."""
+        holed = self.state.transport == Transport.UDP and self.state.has_outbound
+        return self.state.last_outbound if holed else None
+
+    @property
     def key(self) -> str:
         """The same from every vantage: the public endpoint where it is known."""
         name = family(self.state.kind)
-        if self.state.transport == Transport.UDP:
+        if self.state.transport in PORTED:
             ip, port = self.qualification.endpoint or self.client
             return f"{name}/{text(ip)}:{port}"
         ends = sorted((text(self.client.ip), text(self.remote.ip)))
-        return f"{name}/{ends[0]}/{ends[1]}"
+        number = [] if self.outer_key is None else [str(self.outer_key)]
+        return "/".join([name, *ends, *number])
+
+    @property
+    def outer_key(self) -> int | None:
+        """The key of GRE, where it has one other than 0."""
+        return (self.state.outer_key or None) if self.state.transport == Transport.GRE else None
 
     @property
     def scope(self) -> Scope:
@@ -145,6 +158,7 @@ class Tunnel:
             packets=state.packets,
             bytes=state.bytes,
             transport=Transport(state.transport),
+            outer_key=self.outer_key,
             client=self.client,
             remote=self.remote,
             inside=self.inside(settings),
@@ -164,6 +178,13 @@ _FAMILIES: dict[int, str] = {
 def family(kind: int) -> str:
     """The kind's name in identities; protocol 41 is one family, its packets may differ in kind."""
     return _FAMILIES[kind]
+
+
+def _number(state: TunnelState) -> bytes:
+    """What keeps tunnels between the same addresses apart."""
+    if state.transport == Transport.GRE:
+        return state.outer_key.to_bytes(4)
+    return state.client_port.to_bytes(2)
 
 
 @functools.cache

@@ -7,7 +7,16 @@ from typing import Protocol
 from sensor.schema.rows import Observation
 from sensor.schema.words import End, Kind, TeredoPacket
 from sensor.track.settings import TrackSettings, Zone
+from sensor.wire import ayiya, l2tp, sixa44, sixbed4, tsp
 from sensor.wire.addresses import is_private, parse_teredo
+
+# Where servers of a scheme listen by default.
+SERVER_PORTS = {
+    Kind.AYIYA: (ayiya.PORT, ayiya.OLD_PORT),
+    Kind.TSP: (tsp.PORT,),
+    Kind.L2TP6: (l2tp.PORT,),
+    Kind.SIXBED4: (sixbed4.PORT,),
+}
 
 
 class Tagged(Protocol):
@@ -71,7 +80,16 @@ def likely_client(row: Observation) -> End:
         return End.SOURCE
     if parse_teredo(row.inner_destination) is not None or row.has_origin:
         return End.DESTINATION
-    return End.SOURCE
+    source_serves = _serves(row.kind, row.outer_source, row.outer_source_port)
+    destination_serves = _serves(row.kind, row.outer_destination, row.outer_destination_port)
+    return End.DESTINATION if source_serves and not destination_serves else End.SOURCE
+
+
+def _serves(kind: int, ip: bytes, port: int) -> bool:
+    """Whether an outer end is where the servers of a kind are."""
+    if kind == Kind.SIXA44:
+        return ip.startswith(sixa44.RELAY)
+    return port in SERVER_PORTS.get(Kind(kind), ())
 
 
 def _private(ip: bytes) -> bool:

@@ -42,20 +42,30 @@ class IPv6Header(NamedTuple):
 
 
 class Fragment(NamedTuple):
-    """A fragment header (RFC 8200 section 4.5); ``offset`` in bytes."""
+    """A fragment header (RFC 8200 section 4.5); ``offset`` in bytes.
+
+    ``reserved`` holds its ten reserved bits, which senders leave zero.
+    """
 
     identification: int
     offset: int
     more: bool
+    reserved: int = 0
+
+    @property
+    def atomic(self) -> bool:
+        """Whether it is all of its packet (RFC 6946)."""
+        return not self.offset and not self.more
 
 
 class Chain(NamedTuple):
     """Where a walk over extension headers ended.
 
     ``transport`` is the protocol found at the absolute offset ``position``; ``headers`` are the
-    kinds passed, in order; ``fragment`` is the last fragment header passed. ``complete`` is False
-    if the bytes ran out: ``transport`` is then the extension header that could not be read.
-    ``limit_hit`` is True if the walk gave up at MAX_EXTENSION_HEADERS.
+    kinds passed, in order; ``fragment`` is the first fragment header passed that is not atomic,
+    else the last. ``complete`` is False if the bytes ran out: ``transport`` is then the extension
+    header that could not be read. ``limit_hit`` is True if the walk gave up at
+    MAX_EXTENSION_HEADERS.
     """
 
     transport: int
@@ -135,7 +145,8 @@ def walk_extensions(next_header: int, cursor: Cursor) -> Chain:
         if next_header == ROUTING:
             routing_types.append(body[0])
         elif next_header == FRAGMENT:
-            fragment = _parse_fragment(body)
+            found = _parse_fragment(cursor.data[start + 1], body)
+            fragment = found if fragment is None or fragment.atomic else fragment
         next_header = following
         if fragment is not None and fragment.offset:
             break
@@ -162,9 +173,9 @@ def _read_extension(kind: int, cursor: Cursor) -> tuple[int, bytes]:
     return next_header, cursor.take(length - 2)
 
 
-def _parse_fragment(body: bytes) -> Fragment:
+def _parse_fragment(reserved: int, body: bytes) -> Fragment:
     field, identification = struct.unpack("!HI", body)
-    return Fragment(identification, field & 0xFFF8, bool(field & 1))
+    return Fragment(identification, field & 0xFFF8, bool(field & 1), reserved << 2 | field >> 1 & 3)
 
 
 def build_extension(kind: int, next_header: int, body: bytes) -> bytes:

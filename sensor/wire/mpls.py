@@ -11,6 +11,7 @@ from sensor.wire.cursor import Cursor
 ETHERTYPE = 0x8847
 ETHERTYPE_MULTICAST = 0x8848
 MAX_LABELS = 16
+LABEL_LENGTH = 4
 _BOTTOM = 0x100
 _TTL = 64
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import lzma
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,7 +125,7 @@ def test_progress_is_known(tmp_path: Path) -> None:
         (b"rubbish", "starts with 72 75 62 62 (no known format)"),
         (b"PK\x03\x04....", "(zip; unpack it first)"),
         (b"BZh91AY", "(bzip2; unpack it first)"),
-        (b"\xfd7zXZ\0", "(xz; unpack it first)"),
+        (b"\xfd7zXZ\0", "the xz stream ends early"),
         (b"7z\xbc\xaf\x27\x1c", "(7-Zip; unpack it first)"),
         (b"\x04\x22\x4d\x18....", "(lz4; unpack it first)"),
         (b"snoop\0\0\0", "(snoop; convert it to pcap first)"),
@@ -155,7 +157,7 @@ def test_a_null_byte_in_a_name_is_told() -> None:
 
 
 def test_a_file_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str, mode: str, buffering: int) -> None:
+    def refuse(path: str, mode: str, **options: object) -> None:
         raise PermissionError(13, "Permission denied", path)
 
     # Simulated: root may read everything.
@@ -313,7 +315,17 @@ class TestExpand:
             "b/d.zst": b"\x28\xb5\x2f\xfd",
             "b/big.pcap": pcap(order=">"),
         }
+        names |= {
+            "b/deep/packed": gzip.compress(pcap()),
+            "b/deep/packed.xz": lzma.compress(pcapng()),
+            # Named like captures: what is wrong with them is to be told, not passed over.
+            "empty.pcap": b"",
+            "lost.PCAPNG": bytes(100),
+            "ring.pcap12": bytes(3),
+            "log.cap.gz": gzip.compress(b"text"),
+        }
         others = {"notes.txt": b"text", "empty": b"", "b/short": b"\xd4\xc3"}
+        others |= {"log.gz": gzip.compress(b"text"), "pcap": b"text", "a.pcap.txt": b"text"}
         for name, content in (names | others).items():
             write(tmp_path, content, name)
         os.mkfifo(tmp_path / "pipe")
@@ -347,11 +359,11 @@ class TestExpand:
     def test_a_file_that_cannot_be_opened_is_named_all_the_same(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(path: str, mode: str) -> None:
+        def refuse(path: str, mode: str, **options: object) -> None:
             raise PermissionError(13, "Permission denied", path)
 
-        path = write(tmp_path, b"anything")
-        monkeypatch.setattr("sensor.capture.files.open", refuse, raising=False)
+        path = write(tmp_path, b"anything", "unnamed")
+        monkeypatch.setattr("sensor.capture.stream.open", refuse, raising=False)
         assert expand([str(tmp_path)]) == [str(path)]
 
     def test_a_folder_that_cannot_be_listed_is_told(

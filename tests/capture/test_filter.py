@@ -17,6 +17,7 @@ from tests.capture.build import read
 from tests.captures import demo
 
 ETHERNET_HEADER = 14
+LINKTYPE_IEEE802_11 = 105
 SNAP = 80
 
 EXPRESSIONS = [
@@ -122,6 +123,30 @@ def test_an_expression_may_not_suit_every_link_type() -> None:
     assert not filtered.matches(ethernet()[5], LINKTYPE_ETHERNET, 60)
     with pytest.raises(ConfigError, match="link type 101"):
         filtered.matches(packets()[0], LINKTYPE_RAW, 60)
+
+
+def test_an_expression_for_other_link_types_than_ethernet_is_no_mistake() -> None:
+    beacon = b"\x80\0" + bytes(30)
+    matches = FrameFilter("wlan type mgt").matches
+    assert matches(beacon, LINKTYPE_IEEE802_11, len(beacon))
+    assert not matches(b"\x08\0" + bytes(30), LINKTYPE_IEEE802_11, 32)
+    with pytest.raises(ConfigError, match="link type 1, which the captures hold; ask for nothing"):
+        matches(ethernet()[0], LINKTYPE_ETHERNET, 60)
+
+
+@pytest.mark.parametrize("linktype", [147, 300, 65_535])
+@pytest.mark.parametrize("expression", ["udp port 3544", "ether broadcast", ""])
+def test_what_libpcap_cannot_look_into_is_left_for_others_to_tell(
+    expression: str, linktype: int
+) -> None:
+    assert FrameFilter(expression).matches(b"\xff" * 60, linktype, 60)
+
+
+def test_raw_ip_has_many_numbers() -> None:
+    matches = FrameFilter("ip proto 41").matches
+    packet = next(packet for packet in packets() if packet[9] == 41)
+    assert all(matches(packet, linktype, len(packet)) for linktype in (12, 14, 101, 228))
+    assert not matches(packets()[0], 14, 60)
 
 
 def test_without_libpcap_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -263,15 +263,33 @@ def test_more_captured_than_on_the_wire_is_kept(tmp_path: Path) -> None:
 
 
 def test_interfaces_are_limited(tmp_path: Path) -> None:
-    content = section() + interface() * 100_000
+    content = section() + interface() * (MAX_INTERFACES + 1)
     expected = f"a section has more than {MAX_INTERFACES} interfaces"
     assert damage(write(tmp_path, content)) == (0, 1, 28 + 20 * MAX_INTERFACES, expected)
 
 
 def test_the_largest_number_of_interfaces_is_read(tmp_path: Path) -> None:
-    content = section() + interface() * MAX_INTERFACES + enhanced(b"a", number=65_535)
+    last = MAX_INTERFACES - 1
+    content = section() + interface() * MAX_INTERFACES + enhanced(b"a", number=last)
     (frame,) = read(write(tmp_path, content)).frames
-    assert frame.interface == 65_535
+    assert frame.interface == last
+
+
+def test_each_of_very_many_interfaces_has_its_own_link_type_and_clock(tmp_path: Path) -> None:
+    count = 100_000
+    kinds = [(1, 6, 1_000), (101, 9, 1), (113, 0x80 | 1, 500_000_000), (0, 0, 10**9)]
+    described = [
+        interface(linktype=linktype, options=option(9, bytes([resolution])))
+        for linktype, resolution, _ in kinds
+    ]
+    numbers = [0, 1, 2, 3, 65_535, 65_536, count - 2, count - 1]
+    packets = [enhanced(b"a", ticks=3, number=number) for number in numbers]
+    content = section() + b"".join(described) * (count // len(kinds)) + b"".join(packets)
+    frames = read(write(tmp_path, content)).frames
+    expected = [(number, *kinds[number % len(kinds)]) for number in numbers]
+    assert [(f.interface, f.linktype, f.time) for f in frames] == [
+        (number, linktype, 3 * tick) for number, linktype, _, tick in expected
+    ]
 
 
 @pytest.mark.parametrize("magic", [0, 0x1A2B3C4E, 0xFFFFFFFF])

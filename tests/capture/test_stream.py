@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import lzma
 import os
+import random
 import subprocess
 import sys
 import threading
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sensor.capture import stream
 from sensor.capture.files import ARENA, CaptureFile
-from sensor.capture.stream import Source
+from sensor.capture.stream import Source, is_packed
+from sensor.errors import CaptureError
 
 from .build import FRAMES, Outcome, damage, pcap, pcap_header, pcap_record, pcapng, read, write
 
@@ -237,3 +243,233 @@ def test_a_named_pipe_is_read_as_it_fills(tmp_path: Path) -> None:
     writer.join()
     assert waited == [True]  # the first frame came before the second was written
     assert numbers == [(1, 1), (2, 1)]
+
+
+# xz
+
+
+def test_xz_is_unpacked_on_the_way(tmp_path: Path) -> None:
+    whole = pcap(MANY)
+    packed = lzma.compress(whole[:7000]) + bytes(8) + lzma.compress(whole[7000:]) + bytes(4)
+    outcome = read(write(tmp_path, packed))
+    assert outcome.error is None
+    assert outcome.data == MANY
+
+
+def test_every_cut_of_an_xz_stream_is_told(tmp_path: Path) -> None:
+    packed = lzma.compress(pcap())
+    outcome = Outcome()
+    for cut in range(4, len(packed)):
+        outcome = read(write(tmp_path, packed[:cut]))
+        assert outcome.error is not None
+        assert outcome.data == FRAMES[: len(outcome.frames)]
+    assert outcome.data == FRAMES
+    assert outcome.error is not None
+    assert outcome.error.reason == "the xz stream ends early"
+
+
+def test_xz_that_asks_for_too_much_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_MEMORY", 1 << 16)
+    count, frame, offset, reason = damage(write(tmp_path, lzma.compress(pcap())))
+    assert (count, frame, offset) == (0, 0, 0)
+    assert reason == "the xz stream is damaged: Memory usage limit exceeded"
+
+
+def test_xz_without_its_library_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    assert "built with liblzma" in damage(write(tmp_path, lzma.compress(pcap())))[3]
+
+
+# Bytes that nothing shortens, so that the checksum stands many pieces behind the start.
+LONG = [random.Random(i).randbytes(700) for i in range(200)]
+
+
+def packed_wrongly(name: str) -> bytes:
+    """Whole but for the checksum."""
+    if name == "xz":
+        packed = bytearray(lzma.compress(pcap(LONG)))
+        packed[-29] ^= 1
+    else:
+        zstandard = pytest.importorskip("zstandard")
+        packed = bytearray(zstandard.ZstdCompressor(write_checksum=True).compress(pcap(LONG)))
+        packed[-1] ^= 1
+    return bytes(packed)
+
+
+@pytest.mark.parametrize("name", ["xz", "zstd"])
+def test_a_wrong_checksum_far_on_is_told_after_all_frames(tmp_path: Path, name: str) -> None:
+    content = packed_wrongly(name)
+    assert len(content) > 100_000
+    count, frame, offset, reason = damage(write(tmp_path, content))
+    assert (count, frame, offset) == (len(LONG), len(LONG) + 1, len(pcap(LONG)))
+    assert f"the {name} stream is damaged" in reason
+
+
+def test_a_damaged_later_member_gives_all_before_the_damage(tmp_path: Path) -> None:
+    whole = pcap(LONG + LONG)
+    half = len(pcap(LONG))
+    second = bytearray(lzma.compress(whole[half:]))
+    second[-29] ^= 1
+    path = write(tmp_path, lzma.compress(whole[:half]) + bytes(second))
+    assert damage(path)[:3] == (2 * len(LONG), 2 * len(LONG) + 1, len(whole))
+
+
+@pytest.mark.parametrize("name", ["xz", "zstd"])
+def test_a_damaged_pipe_loses_no_more_than_a_piece(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(packed_wrongly(name),))
+    writer.start()
+    outcome = read(path)
+    writer.join()
+    assert outcome.error is not None
+    assert f"the {name} stream is damaged" in outcome.error.reason
+    assert outcome.data == LONG[: len(outcome.data)]
+    assert len(outcome.data) < len(LONG)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_packed_files_are_known_by_their_start(tmp_path: Path, pack: Any) -> None:
+    assert is_packed(str(write(tmp_path, pack(pcap()))))
+    assert not is_packed(str(write(tmp_path, pcap())))
+    assert not is_packed(str(tmp_path / "none"))
+
+
+# files that grow
+
+
+@dataclass
+class Pauses:
+    """Takes the place of the clock: where reading would wait, the next step is done instead."""
+
+    steps: list[Callable[[], object]]
+    taken: int = 0
+
+    def sleep(self, seconds: float) -> None:
+        if self.taken < len(self.steps):
+            self.steps[self.taken]()
+        self.taken += 1
+
+    def over(self) -> bool:
+        return self.taken > len(self.steps)
+
+
+@dataclass
+class Followed:
+    """A capture that grows: the frames of each batch, then why it ended."""
+
+    batches: list[list[bytes]]
+    replaced: bool
+    error: CaptureError | None
+
+
+@pytest.fixture
+def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Followed]:
+    def run(path: Path, *steps: Callable[[], object]) -> Followed:
+        pauses = Pauses(list(steps))
+        monkeypatch.setattr(stream, "time", pauses)
+        found = Followed([], False, None)
+        with CaptureFile(str(path), follow=True, stopped=pauses.over) as capture:
+            try:
+                for batch in capture.batches():
+                    found.batches.append([batch.frame(i) for i in range(len(batch))])
+            except CaptureError as error:
+                found.error = error
+            found.replaced = capture.replaced
+        return found
+
+    return run
+
+
+def append(path: Path, content: bytes) -> Callable[[], object]:
+    def step() -> None:
+        with path.open("ab") as file:
+            file.write(content)
+
+    return step
+
+
+def test_a_growing_file_gives_each_frame_as_soon_as_it_is_whole(
+    tmp_path: Path, follow: Callable[..., Followed]
+) -> None:
+    path = write(tmp_path, b"")
+    record = pcap_record(FRAMES[1])
+    found = follow(
+        path,
+        append(path, pcap_header()[:3]),
+        append(path, pcap_header()[3:]),
+        append(path, pcap_record(FRAMES[0]) + record[:20]),
+        append(path, record[20:]),
+    )
+    assert found == Followed([[FRAMES[0]], [FRAMES[1]]], False, None)
+
+
+def test_a_growing_pcapng_takes_new_interfaces_and_sections(
+    tmp_path: Path, follow: Callable[..., Followed]
+) -> None:
+    path = write(tmp_path, pcapng(FRAMES[:1]))
+    found = follow(path, append(path, pcapng(FRAMES[1:2], ">")), append(path, pcapng(FRAMES[2:3])))
+    assert found == Followed([[frame] for frame in FRAMES[:3]], False, None)
+
+
+def test_a_record_that_is_cut_when_the_end_comes_is_told(
+    tmp_path: Path, follow: Callable[..., Followed]
+) -> None:
+    path = write(tmp_path, pcap(FRAMES[:1])[:-1])
+    found = follow(path)
+    assert found.error is not None
+    assert (found.error.frame, found.error.offset) == (1, 24)
+
+
+def test_a_file_that_was_moved_away_is_finished_first(
+    tmp_path: Path, follow: Callable[..., Followed]
+) -> None:
+    path, moved = write(tmp_path, pcap(FRAMES[:1])), tmp_path / "moved.pcap"
+    found = follow(
+        path,
+        lambda: path.rename(moved),
+        append(moved, pcap_record(FRAMES[1])),
+        lambda: write(tmp_path, b""),  # nothing in it: the old one may still be written to
+        append(moved, pcap_record(FRAMES[3])),
+        lambda: [write(tmp_path, pcap()), append(moved, pcap_record(FRAMES[4]))()],
+        lambda: pytest.fail("waits for a file that was replaced"),
+    )
+    assert found == Followed([[FRAMES[i]] for i in (0, 1, 3, 4)], True, None)
+
+
+def test_a_file_begun_anew_is_one_that_was_replaced(
+    tmp_path: Path, follow: Callable[..., Followed]
+) -> None:
+    path = write(tmp_path, pcap(FRAMES))
+    found = follow(path, lambda: write(tmp_path, pcap(FRAMES[:1])))
+    assert found == Followed([FRAMES], True, None)
+
+
+def test_packed_files_may_grow_too(tmp_path: Path, follow: Callable[..., Followed]) -> None:
+    path = write(tmp_path, gzip.compress(pcap(FRAMES[:1])))
+    found = follow(path, append(path, gzip.compress(pcap_record(FRAMES[1]))))
+    assert found == Followed([[FRAMES[0]], [FRAMES[1]]], False, None)
+
+
+@pytest.mark.parametrize("content", [None, b"", pcap()[:40]])
+def test_the_wait_for_a_writer_ends_when_asked_to(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    asked = iter([False, False, False])
+    with CaptureFile(str(path), stopped=lambda: next(asked, True)) as capture:
+        writer = None if content is None else open(path, "wb", buffering=0)  # noqa: SIM115
+        if writer is not None:
+            writer.write(content or b"")
+        count, error = 0, None
+        try:
+            count = sum(len(batch) for batch in capture.batches())
+        except CaptureError as caught:
+            error = caught
+        if writer is not None:
+            writer.close()
+    assert count == 0
+    assert error is not None

@@ -17,6 +17,7 @@ from sensor.capture.writer import PcapWriter
 
 from .. import build
 from ..command import ROOT, call_sensor, command, run_sensor
+from ..fragments import ipv4_fragments, spans
 
 START = 1795244514_000000000
 OTHER_FRAME = build.udp_frame(build.CLIENT, build.SERVER, b"nothing of interest")
@@ -86,6 +87,22 @@ def test_a_frame_that_is_no_tunnel_says_why(capture: str) -> None:
     lines = call_sensor("decode", capture, "--frame", "1").out.splitlines()
     assert lines[-1] == "Verdict: no tunnel: UDP too short to hold an IPv6 header."
     assert "no   datagram is long enough for IPv6" in "\n".join(lines)
+
+
+def test_a_packet_in_fragments_is_shown_whole_where_it_is_completed(tmp_path: Path) -> None:
+    packet = build.udp(build.RELAY, build.CLIENT, build.tcp6(build.NATIVE, build.TEREDO))
+    parts = ipv4_fragments(packet, spans(len(packet) - 20, 24, 48))
+    path = written(tmp_path / "a.pcap", [*map(build.ethernet, parts), OTHER_FRAME])
+    lines = call_sensor("decode", path).out.splitlines()
+    assert [line.split()[0] for line in lines] == ["3"]
+    shown = call_sensor("decode", path, "--frame", "3").out
+    assert "with the whole packet, put together from 3 frames: 1, 2, 3\n" in shown
+    size = len(build.ethernet(parts[2]))
+    assert f"{size} bytes of {size} captured\n" in shown
+    assert "Verdict: a Teredo tunnel (data); strong:" in shown
+    first = call_sensor("decode", path, "--frame", "1").out
+    assert "a fragment of a datagram that another frame completes, or none" in first
+    assert "put together" not in first
 
 
 def test_the_frame_of_every_capture_that_has_it(tmp_path: Path) -> None:

@@ -23,7 +23,14 @@ def _fresh() -> Iterator[None]:
 
 
 def _forget() -> None:
-    for table in (known._document, known._addresses, known._names, known._services):
+    for table in (
+        known._document,
+        known._addresses,
+        known._names,
+        known._labels,
+        known._patterns,
+        known._services,
+    ):
         table.cache_clear()
 
 
@@ -42,6 +49,43 @@ def test_names_of_servers_have_roles() -> None:
     assert names["6to4.ipv6.microsoft.com"] == "6to4-relay"
     assert set(names.values()) <= known.ROLES
     assert all(name == name.lower() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("teredo.ipv6.microsoft.com", "teredo-server"),
+        ("win10.ipv6.microsoft.com", "teredo-server"),
+        ("win2022.ipv6.microsoft.com", "teredo-server"),
+        ("teredo.ipv6.microsoft.com.nsatc.net", "teredo-server"),
+        ("6to4.ipv6.microsoft.com", "6to4-relay"),
+        ("broker.freenet6.net", "tsp-broker"),
+        ("isatap", "isatap-router"),
+        ("_isatap", "isatap-router"),
+        ("isatap.corp.example", "isatap-router"),
+        ("teredo.ipv6.microsoft.com.evil.example", None),
+        ("win.ipv6.microsoft.com", None),
+        ("win20222.ipv6.microsoft.com", None),
+        ("xwin10.ipv6.microsoft.com", None),
+        ("www.ipv6.microsoft.com", None),
+        ("a.teredo.ipv6.microsoft.com", None),
+        ("isatapx", None),
+        ("xisatap.example", None),
+        ("www.isatap.example", None),
+        ("ipv6.microsoft.com", None),
+        ("", None),
+    ],
+)
+def test_names_have_roles(name: str, role: str | None) -> None:
+    assert known.name_role(name) == role
+
+
+def test_what_to_look_for_covers_every_name_with_a_role() -> None:
+    names, labels, parents = known.listed_names()
+    assert names == set(known.server_names())
+    assert labels == {"isatap", "_isatap"}
+    assert parents == {"ipv6.microsoft.com", "ipv6.microsoft.com.nsatc.net"}
+    assert all(known.name_role(name) in known.ROLES for name in names | labels)
 
 
 @pytest.mark.parametrize(
@@ -91,14 +135,26 @@ def test_ports_stand_in_order() -> None:
 
 def test_addresses_say_who_and_when() -> None:
     document = json.loads(resource("servers.json").read_text())
-    for entry in document["addresses"] + document["names"]:
+    names = document["names"] + document["labels"] + document["patterns"]
+    for entry in document["addresses"] + names:
         assert entry["operator"]
         assert str(entry["seen"])[:2] == "20"
 
 
 ADDRESS = {"ip": "192.0.2.1", "role": "teredo-server", "operator": "X", "seen": "2009-2020"}
 NAME = {"name": "a.example", "role": "teredo-server", "operator": "X", "seen": 2026}
+LABEL = {"label": "a", "role": "isatap-router", "operator": "X", "seen": 2026}
+PATTERN = {
+    "pattern": "a|b",
+    "parent": "a.example",
+    "role": "teredo-server",
+    "operator": "X",
+    "seen": 2026,
+}
 SERVICE = {"port": 22, "transports": ["tcp"], "name": "ssh"}
+
+
+LISTS = ("addresses", "names", "labels", "patterns", "services")
 
 
 def _without(entry: dict[str, Any], key: str) -> dict[str, Any]:
@@ -123,6 +179,13 @@ def _without(entry: dict[str, Any], key: str) -> dict[str, Any]:
         (known.server_names, [NAME, NAME], "twice"),
         (known.server_names, [NAME | {"name": "A.example"}], "'name' is not"),
         (known.server_names, [NAME | {"name": "localhost"}], "'name' is not"),
+        (known.listed_names, [LABEL], "needs name"),
+        (known._labels, [LABEL, LABEL], "twice"),
+        (known._labels, [LABEL | {"label": "a.b"}], "'label' is not"),
+        (known._labels, [LABEL | {"role": "router"}], "unknown role"),
+        (known._patterns, [PATTERN | {"pattern": "("}], "unterminated"),
+        (known._patterns, [PATTERN | {"parent": "a"}], "'parent' is not"),
+        (known._patterns, [PATTERN | {"operator": ""}], "no operator"),
         (lambda: known.service_name(6, 22), [SERVICE, SERVICE], "twice"),
         (lambda: known.service_name(6, 22), [SERVICE | {"port": 0}], "no port"),
         (lambda: known.service_name(6, 22), [SERVICE | {"port": "22"}], "no port"),
@@ -144,7 +207,7 @@ def test_a_wrong_entry_is_named(
 ) -> None:
     file = tmp_path / "data.json"
     document = {"dated": "2026-01-01"}
-    document |= dict.fromkeys(("addresses", "names", "services"), entries)  # type: ignore[arg-type]
+    document |= dict.fromkeys(LISTS, entries)  # type: ignore[arg-type]
     file.write_text(json.dumps(document))
     monkeypatch.setattr(known, "resource", lambda name: file)
     with pytest.raises(SensorError, match=problem):

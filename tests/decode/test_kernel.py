@@ -12,25 +12,52 @@ import pytest
 
 from sensor.capture.batch import FrameBatch, batch_of
 from sensor.data import resource
-from sensor.decode import inner, kernel, teredo
+from sensor.decode import inner, kernel, names, native, span, teredo, verdict
+from sensor.decode.compiled import addresses as compiled_addresses
+from sensor.decode.compiled import native as compiled_native
+from sensor.decode.compiled import numbers, state
 from sensor.decode.kernel import Kernel
 from sensor.decode.scalar import decode_batch
 from sensor.decode.settings import DecodeSettings
 from sensor.schema.rows import OBSERVATION, STACK_LIMIT, TUNNEL_LIMIT
 from sensor.schema.words import Kind, Reason
-from sensor.wire import addresses, icmpv6, ipv4, ipv6, link, tcp, udp
+from sensor.wire import (
+    addresses,
+    ayiya,
+    geneve,
+    gre,
+    gtpu,
+    gue,
+    icmpv4,
+    icmpv6,
+    ipv4,
+    ipv6,
+    l2tp,
+    link,
+    llc,
+    mpls,
+    ppp,
+    pppoe,
+    sixa44,
+    sixbed4,
+    tcp,
+    tsp,
+    udp,
+    vxlan,
+    wlan,
+)
 from sensor.wire import teredo as teredo_wire
 from sensor.wire.addresses import SixRdDomain, build_server_link_local, packed
 
 from .. import build
 from ..build import CLIENT, NATIVE, OTHER, RELAY, SERVER, TEREDO, V4A, V4B
-from ..hostile.corpus import Whole, generated
-from ..hostile.grown import grown
+from ..hostile.corpus import Whole, carried, generated
+from ..hostile.grown import HASHES, grown
 from .twins import Twins, batch_from, capture_batches, same
 
 DEFAULTS = DecodeSettings()
-LINK_TYPES = (0, 1, 12, 14, 101, 113, 228, 229, 276, 2, 9999, -1)
-FRAMES = generated()
+LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 228, 229, 276, 2, 9999, -1)
+FRAMES = generated() + carried()
 
 
 def deep(count: int) -> bytes:
@@ -58,12 +85,27 @@ def test_every_capture_gives_the_same_rows(captures: Path) -> None:
 
 
 def test_generated_frames_give_the_same_rows() -> None:
-    assert Twins(DEFAULTS).compare(batch_from(FRAMES)) > len(FRAMES)
+    assert Twins(DEFAULTS).compare(batch_from(generated())) > len(generated())
+    assert Twins(DecodeSettings(names=HASHES)).compare(batch_from(carried())) > 60
 
 
 def test_grown_frames_give_the_same_rows(seed: int) -> None:
-    frames = grown(random.Random(seed), 2_000)
-    assert Twins(DEFAULTS).compare(batch_from(frames)) > 1_000
+    batch = batch_from(grown(random.Random(seed), 5_000))
+    twins = Twins(DecodeSettings(names=HASHES))
+    assert twins.compare(batch) > 2_000
+    decoded = twins.kernel.decode(batch)
+    assert set(Kind) - set(decoded.rows["kind"].tolist()) <= {Kind.SIXRD, Kind.V6UDPV4}
+    assert {Reason.NAME, Reason.QUOTED, Reason.L2TP, Reason.GRE} <= set(decoded.reasons.tolist())
+    assert decoded.rows["quoted"].any()
+    assert len(decoded.fragments) > 100
+
+
+def test_frames_at_the_numbers_of_a_limit(seed: int) -> None:
+    """Few layers and few tunnels at once, in frames that nest."""
+    frames = grown(random.Random(seed), 300)
+    for layers, tunnels in itertools.product((1, 2, 3, 4, 6), (0, 1, 2)):
+        settings = DecodeSettings(layers=layers, tunnels=tunnels, names=HASHES)
+        assert Twins(settings).compare(batch_from(frames)) > 0
 
 
 def test_frames_of_every_link_type_give_the_same_rows() -> None:
@@ -99,9 +141,10 @@ def test_every_limit_of_layers(layers: int, seed: int) -> None:
 
 @pytest.mark.parametrize("tunnels", range(TUNNEL_LIMIT + 1))
 def test_every_limit_of_tunnels(tunnels: int, seed: int) -> None:
-    frames = FRAMES + grown(random.Random(seed), 100)
-    rows = Twins(DecodeSettings(tunnels=tunnels)).compare(batch_from(frames))
-    assert (rows > 0) == (tunnels > 0)
+    batch = batch_from(FRAMES + grown(random.Random(seed), 100))
+    twins = Twins(DecodeSettings(tunnels=tunnels))
+    assert twins.compare(batch) > 0
+    assert twins.kernel.decode(batch).rows["kind"].any() == (tunnels > 0)
 
 
 DOMAINS = [
@@ -175,9 +218,11 @@ def test_batches_may_end_anywhere(seed: int) -> None:
     decoder = Kernel(DEFAULTS)
     for cut in range(len(batch) + 1):
         parts = [decoder.decode(batch.slice(0, cut))]
-        first = parts[0].rows.tobytes()
+        first, before = parts[0].rows.tobytes(), parts[0].fragments.tolist()
         parts.append(decoder.decode(batch.slice(cut, len(batch))))
         assert first + parts[1].rows.tobytes() == whole.rows.tobytes(), cut
+        after = [[i + cut, at] for i, at in parts[1].fragments.tolist()]
+        assert before + after == whole.fragments.tolist(), cut
         reasons = b"".join(part.reasons.tobytes() for part in parts)
         assert reasons == whole.reasons.tobytes(), cut
 
@@ -285,66 +330,141 @@ def test_floods_of_headers_stop_at_the_same_limits() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (kernel.LINK_NULL, link.LINKTYPE_NULL),
-        (kernel.LINK_ETHERNET, link.LINKTYPE_ETHERNET),
-        (kernel.LINK_RAW_BSD, link.LINKTYPE_RAW_BSD),
-        (kernel.LINK_RAW_OPENBSD, link.LINKTYPE_RAW_OPENBSD),
-        (kernel.LINK_RAW, link.LINKTYPE_RAW),
-        (kernel.LINK_SLL, link.LINKTYPE_LINUX_SLL),
-        (kernel.LINK_IPV4, link.LINKTYPE_IPV4),
-        (kernel.LINK_IPV6, link.LINKTYPE_IPV6),
-        (kernel.LINK_SLL2, link.LINKTYPE_LINUX_SLL2),
-        (kernel.ETHERTYPE_IPV4, link.ETHERTYPE_IPV4),
-        (kernel.ETHERTYPE_IPV6, link.ETHERTYPE_IPV6),
-        (kernel.ETHERTYPE_VLAN, link.ETHERTYPE_VLAN),
-        (kernel.ETHERTYPE_PROVIDER_VLAN, link.ETHERTYPE_PROVIDER_VLAN),
-        (kernel.ETHERTYPE_STACKED_VLAN, link.ETHERTYPE_STACKED_VLAN),
-        (kernel.MAX_TAGS, link.MAX_TAGS),
-        (kernel.IPV4_INSIDE, inner.IPV4_INSIDE),
-        (kernel.IPV6_INSIDE, inner.IPV6_INSIDE),
-        (kernel.TCP, tcp.PROTOCOL),
-        (kernel.UDP, udp.PROTOCOL),
-        (kernel.ICMPV6, icmpv6.PROTOCOL),
-        (kernel.IPV4_LENGTH, ipv4.MIN_HEADER_LENGTH),
-        (kernel.IPV6_LENGTH, ipv6.HEADER_LENGTH),
-        (kernel.TCP_LENGTH, tcp.MIN_HEADER_LENGTH),
-        (kernel.UDP_LENGTH, udp.HEADER_LENGTH),
-        (kernel.HOP_BY_HOP, ipv6.HOP_BY_HOP),
-        (kernel.ROUTING, ipv6.ROUTING),
-        (kernel.FRAGMENT, ipv6.FRAGMENT),
-        (kernel.AUTHENTICATION, ipv6.AUTHENTICATION),
-        (kernel.NO_NEXT_HEADER, ipv6.NO_NEXT_HEADER),
-        (kernel.DESTINATION_OPTIONS, ipv6.DESTINATION),
-        (kernel.MOBILITY, ipv6.MOBILITY),
-        (kernel.HIP, ipv6.HIP),
-        (kernel.SHIM6, ipv6.SHIM6),
-        (kernel.MAX_EXTENSION_HEADERS, ipv6.MAX_EXTENSION_HEADERS),
-        (kernel.ECHO_REQUEST, icmpv6.ECHO_REQUEST),
-        (kernel.ECHO_REPLY, icmpv6.ECHO_REPLY),
-        (kernel.ROUTER_SOLICITATION, icmpv6.ROUTER_SOLICITATION),
-        (kernel.ROUTER_ADVERTISEMENT, icmpv6.ROUTER_ADVERTISEMENT),
-        (kernel.REDIRECT, icmpv6.REDIRECT),
-        (kernel.OPTION_PREFIX, icmpv6.OPTION_PREFIX_INFORMATION),
-        (kernel.MAX_OPTIONS, icmpv6.MAX_OPTIONS),
-        (kernel.MAX_INDICATORS, teredo_wire.MAX_INDICATORS),
-        (kernel.ORIGIN_LENGTH, len(build.origin())),
-        (kernel.AUTHENTICATION_LENGTH, len(build.authentication())),
-        (kernel.MAX_TRAILERS, teredo_wire.MAX_TRAILERS),
-        (kernel.STUN_COOKIE, int.from_bytes(teredo.STUN_COOKIE)),
-        (kernel.GENEVE_PORT, teredo.GENEVE_PORT),
-        (kernel.TEREDO_PREFIX, int.from_bytes(addresses.TEREDO_PREFIX)),
-        (kernel.LEGACY_TEREDO_PREFIX, int.from_bytes(addresses.LEGACY_TEREDO_PREFIX)),
-        (kernel.FORBIDDEN_FLAGS, teredo._FORBIDDEN_FLAGS),
-        (kernel.SIXTOFOUR_PREFIX, int.from_bytes(addresses.SIXTOFOUR_PREFIX)),
-        (kernel.ISATAP_PRIVATE, int.from_bytes(addresses.ISATAP_PRIVATE)),
-        (kernel.ISATAP_UNIVERSAL, int.from_bytes(addresses.ISATAP_UNIVERSAL)),
-        (int(kernel.LINK_LOCAL), int.from_bytes(addresses.LINK_LOCAL_PREFIX)),
-        (int(kernel.ALL_ROUTERS_HIGH), int.from_bytes(addresses.ALL_ROUTERS[:8])),
-        (int(kernel.ALL_ROUTERS_LOW), int.from_bytes(addresses.ALL_ROUTERS[8:])),
+        (numbers.LINK_NULL, link.LINKTYPE_NULL),
+        (numbers.LINK_ETHERNET, link.LINKTYPE_ETHERNET),
+        (numbers.LINK_RAW_BSD, link.LINKTYPE_RAW_BSD),
+        (numbers.LINK_RAW_OPENBSD, link.LINKTYPE_RAW_OPENBSD),
+        (numbers.LINK_RAW, link.LINKTYPE_RAW),
+        (numbers.LINK_SLL, link.LINKTYPE_LINUX_SLL),
+        (numbers.LINK_IPV4, link.LINKTYPE_IPV4),
+        (numbers.LINK_IPV6, link.LINKTYPE_IPV6),
+        (numbers.LINK_SLL2, link.LINKTYPE_LINUX_SLL2),
+        (numbers.ETHERTYPE_IPV4, link.ETHERTYPE_IPV4),
+        (numbers.ETHERTYPE_IPV6, link.ETHERTYPE_IPV6),
+        (numbers.ETHERTYPE_VLAN, link.ETHERTYPE_VLAN),
+        (numbers.ETHERTYPE_PROVIDER_VLAN, link.ETHERTYPE_PROVIDER_VLAN),
+        (numbers.ETHERTYPE_STACKED_VLAN, link.ETHERTYPE_STACKED_VLAN),
+        (numbers.MAX_TAGS, link.MAX_TAGS),
+        (numbers.IPV4_INSIDE, inner.IPV4_INSIDE),
+        (numbers.IPV6_INSIDE, inner.IPV6_INSIDE),
+        (numbers.TCP, tcp.PROTOCOL),
+        (numbers.UDP, udp.PROTOCOL),
+        (numbers.ICMPV6, icmpv6.PROTOCOL),
+        (numbers.IPV4_LENGTH, ipv4.MIN_HEADER_LENGTH),
+        (numbers.IPV6_LENGTH, ipv6.HEADER_LENGTH),
+        (numbers.TCP_LENGTH, tcp.MIN_HEADER_LENGTH),
+        (numbers.UDP_LENGTH, udp.HEADER_LENGTH),
+        (numbers.HOP_BY_HOP, ipv6.HOP_BY_HOP),
+        (numbers.ROUTING, ipv6.ROUTING),
+        (numbers.FRAGMENT, ipv6.FRAGMENT),
+        (numbers.AUTHENTICATION, ipv6.AUTHENTICATION),
+        (numbers.NO_NEXT_HEADER, ipv6.NO_NEXT_HEADER),
+        (numbers.DESTINATION_OPTIONS, ipv6.DESTINATION),
+        (numbers.MOBILITY, ipv6.MOBILITY),
+        (numbers.HIP, ipv6.HIP),
+        (numbers.SHIM6, ipv6.SHIM6),
+        (numbers.MAX_EXTENSION_HEADERS, ipv6.MAX_EXTENSION_HEADERS),
+        (numbers.ECHO_REQUEST, icmpv6.ECHO_REQUEST),
+        (numbers.ECHO_REPLY, icmpv6.ECHO_REPLY),
+        (numbers.ROUTER_SOLICITATION, icmpv6.ROUTER_SOLICITATION),
+        (numbers.ROUTER_ADVERTISEMENT, icmpv6.ROUTER_ADVERTISEMENT),
+        (numbers.REDIRECT, icmpv6.REDIRECT),
+        (numbers.OPTION_PREFIX, icmpv6.OPTION_PREFIX_INFORMATION),
+        (numbers.MAX_OPTIONS, icmpv6.MAX_OPTIONS),
+        (numbers.MAX_INDICATORS, teredo_wire.MAX_INDICATORS),
+        (numbers.ORIGIN_LENGTH, len(build.origin())),
+        (numbers.AUTHENTICATION_LENGTH, len(build.authentication())),
+        (numbers.MAX_TRAILERS, teredo_wire.MAX_TRAILERS),
+        (numbers.STUN_COOKIE, int.from_bytes(teredo.STUN_COOKIE)),
+        (numbers.GENEVE_ORIGIN, teredo.GENEVE_PORT),
+        (numbers.TEREDO_PREFIX, int.from_bytes(addresses.TEREDO_PREFIX)),
+        (numbers.LEGACY_TEREDO_PREFIX, int.from_bytes(addresses.LEGACY_TEREDO_PREFIX)),
+        (numbers.FORBIDDEN_FLAGS, teredo._FORBIDDEN_FLAGS),
+        (numbers.SIXTOFOUR_PREFIX, int.from_bytes(addresses.SIXTOFOUR_PREFIX)),
+        (numbers.ISATAP_PRIVATE, int.from_bytes(addresses.ISATAP_PRIVATE)),
+        (numbers.ISATAP_UNIVERSAL, int.from_bytes(addresses.ISATAP_UNIVERSAL)),
+        (int(numbers.LINK_LOCAL), int.from_bytes(addresses.LINK_LOCAL_PREFIX)),
+        (int(numbers.ALL_ROUTERS_HIGH), int.from_bytes(addresses.ALL_ROUTERS[:8])),
+        (int(numbers.ALL_ROUTERS_LOW), int.from_bytes(addresses.ALL_ROUTERS[8:])),
+        (numbers.LINK_PPP, link.LINKTYPE_PPP),
+        (numbers.LINK_PPP_HDLC, link.LINKTYPE_PPP_HDLC),
+        (numbers.LINK_PPP_ETHER, link.LINKTYPE_PPP_ETHER),
+        (numbers.LINK_HDLC, link.LINKTYPE_C_HDLC),
+        (numbers.LINK_WLAN, link.LINKTYPE_IEEE802_11),
+        (numbers.LINK_LOOP, link.LINKTYPE_LOOP),
+        (numbers.LINK_RADIOTAP, link.LINKTYPE_RADIOTAP),
+        (numbers.FIRST_ETHERTYPE, link._FIRST_ETHERTYPE),
+        (numbers.ETHERTYPE_TRANSPARENT, gre.TRANSPARENT_ETHERNET),
+        (numbers.ETHERTYPE_PPP, gre.PPP),
+        (numbers.ETHERTYPE_MPLS, mpls.ETHERTYPE),
+        (numbers.ETHERTYPE_MPLS_MULTICAST, mpls.ETHERTYPE_MULTICAST),
+        (numbers.ETHERTYPE_PPPOE, pppoe.ETHERTYPE_SESSION),
+        (numbers.SNAP, int.from_bytes(llc.SNAP)),
+        (numbers.BRIDGE_TUNNEL, int.from_bytes(llc.BRIDGE_TUNNEL)),
+        (numbers.SNAP_LENGTH, len(llc.SNAP)),
+        (numbers.MAX_LABELS, mpls.MAX_LABELS),
+        (numbers.PPP_IPV4, ppp.IPV4),
+        (numbers.PPP_IPV6, ppp.IPV6),
+        (numbers.PPP_MPLS, ppp.MPLS),
+        (numbers.PPP_MPLS_MULTICAST, ppp.MPLS_MULTICAST),
+        (numbers.ICMP, icmpv4.PROTOCOL),
+        (numbers.GRE, gre.PROTOCOL),
+        (numbers.ICMP_ERROR_LENGTH, icmpv4.HEADER_LENGTH),
+        (numbers.ICMP_ERROR_LENGTH, icmpv6.ERROR_LENGTH),
+        (numbers.SHORTEST_QUOTE, native.SHORTEST_QUOTE),
+        (numbers.LONGEST_PACKET, span._LONGEST_PACKET),
+        (numbers.USUAL_EXTENSIONS, verdict.USUAL_EXTENSIONS),
+        (numbers.FIRST_FREE_PORT, verdict.FIRST_FREE_PORT),
+        (numbers.UNREACHABLE, icmpv6.UNREACHABLE),
+        (numbers.PARAMETER_PROBLEM, icmpv6.PARAMETER_PROBLEM),
+        (numbers.TRAILER_NONCE, teredo_wire.TRAILER_NONCE),
+        (numbers.TRAILER_RANDOM_PORT_MISPRINT, teredo_wire.TRAILER_RANDOM_PORT_MISPRINT),
+        (numbers.TRAILER_ALTERNATE_ADDRESS, teredo_wire.TRAILER_ALTERNATE_ADDRESS),
+        (numbers.TRAILER_NEIGHBOUR_DISCOVERY, teredo_wire.TRAILER_NEIGHBOUR_DISCOVERY),
+        (numbers.TRAILER_RANDOM_PORT, teredo_wire.TRAILER_RANDOM_PORT),
+        (numbers.MAX_JUNK, verdict.MAX_JUNK),
+        (numbers.VXLAN_PORT, vxlan.PORT),
+        (numbers.VXLAN_LINUX_PORT, vxlan.LINUX_PORT),
+        (numbers.GENEVE_PORT, geneve.PORT),
+        (numbers.GRE_PORT, gre.UDP_PORT),
+        (numbers.MAX_ROUTES, gre.MAX_ROUTES),
+        (numbers.GTPU_PORT, gtpu.PORT),
+        (numbers.GTPU_PDU, gtpu.G_PDU),
+        (numbers.GTPU_LENGTH, gtpu.HEADER_LENGTH),
+        (numbers.MAX_GTPU_EXTENSIONS, gtpu.MAX_EXTENSIONS),
+        (numbers.L2TP_PORT, l2tp.PORT),
+        (numbers.GUE_PORT, gue.PORT),
+        (numbers.GUE_LENGTH, gue.HEADER_LENGTH),
+        (numbers.AYIYA_PORT, ayiya.PORT),
+        (numbers.AYIYA_OLD_PORT, ayiya.OLD_PORT),
+        (numbers.AYIYA_UMAC, ayiya.UMAC),
+        (numbers.AYIYA_LAST_OPCODE, ayiya.QUERY_REPLY),
+        (1 << numbers.MOST_IDENTITY, ayiya.MAX_IDENTITY),
+        (numbers.TSP_PORT, tsp.PORT),
+        (numbers.TSP_LENGTH, tsp.HEADER_LENGTH),
+        (numbers.SIXA44_PORT, sixa44.PORT),
+        (numbers.SIXA44_RELAY, int.from_bytes(sixa44.RELAY)),
+        (numbers.SIXA44_BUBBLE, sixa44.BUBBLE_LENGTH),
+        (numbers.SIXBED4_PORT, sixbed4.PORT),
+        (numbers.MAX_PRESENT, wlan.MAX_PRESENT),
+        (numbers.FCS_LENGTH, wlan.FCS_LENGTH),
+        (numbers.RADIOTAP_FCS, wlan.FLAG_FCS),
+        (numbers.RADIOTAP_PADDED, wlan.FLAG_PADDED),
+        (numbers.DNS_PORT, names.DNS),
+        (numbers.MDNS_PORT, names.MDNS),
+        (numbers.LLMNR_PORT, names.LLMNR),
+        (numbers.NETBIOS_PORT, names.NETBIOS),
+        (numbers.MAX_NAMES, names.MAX_NAMES),
+        (numbers.MAX_NAME, names.MAX_NAME),
     ],
 )
 def test_a_number_is_that_of_the_codecs(ours: int, theirs: int) -> None:
     assert ours == theirs
+
+
+def test_errors_of_icmp_are_those_of_the_codec() -> None:
+    found = {kind for kind in range(256) if compiled_native.is_error(kind)}
+    assert found == icmpv4.ERRORS
 
 
 def edges() -> list[bytes]:
@@ -358,8 +478,8 @@ def edges() -> list[bytes]:
 @pytest.mark.parametrize("ip", edges(), ids=lambda ip: str(ipaddress.IPv4Address(ip)))
 def test_networks_end_where_they_end_for_the_codecs(ip: bytes) -> None:
     number = np.int64(int.from_bytes(ip))
-    assert bool(kernel._is_bogon(number)) == addresses.is_bogon(ip)
-    assert bool(kernel._is_private(number)) == addresses.is_private(ip)
+    assert bool(compiled_addresses.is_bogon(number)) == addresses.is_bogon(ip)
+    assert bool(compiled_addresses.is_private(number)) == addresses.is_private(ip)
 
 
 def test_the_kernel_loads_no_codec() -> None:
@@ -374,15 +494,15 @@ def test_the_kernel_loads_no_codec() -> None:
 
 
 def test_a_row_has_the_same_octets_under_both_layouts() -> None:
-    assert kernel.ROW.itemsize == OBSERVATION.itemsize
-    assert kernel.ROW.fields is not None
+    assert state.ROW.itemsize == OBSERVATION.itemsize
+    assert state.ROW.fields is not None
     assert OBSERVATION.fields is not None
     rows = np.zeros(1, dtype=OBSERVATION)
     rows["inner_source"][0] = range(1, 17)
     rows["origin_ip"][0] = range(1, 5)
-    view = rows.view(kernel.ROW)
+    view = rows.view(state.ROW)
     assert int(view["inner_source_1"][0]).to_bytes(8, "little") == bytes(range(9, 17))
     assert int(view["origin_ip_0"][0]).to_bytes(4, "little") == bytes(range(1, 5))
-    fields = kernel.ROW.fields.items()
+    fields = state.ROW.fields.items()
     covered = sum(field[0].itemsize for name, field in fields if name != "octets")
     assert covered == OBSERVATION.itemsize

@@ -16,12 +16,12 @@ from sensor.capture.batch import FrameBatch, batch_of
 from sensor.decode import kernel
 from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
-from sensor.schema.rows import TUNNEL_LIMIT
+from sensor.schema.rows import STACK_LIMIT, TUNNEL_LIMIT
 from sensor.wire.addresses import SixRdDomain, packed
 
 from .. import build
-from ..hostile.corpus import Whole, generated
-from ..hostile.grown import grown
+from ..hostile.corpus import Whole, carried, generated
+from ..hostile.grown import HASHES, grown
 from ..hostile.test_kernel import packets
 from ..hostile.test_mutation import Mutator, batch_from
 from ..modules import again, as_python
@@ -35,14 +35,16 @@ SETTINGS = DecodeSettings(
         SixRdDomain(packed("2a00::"), 96, 0),
     ),
     known_servers=frozenset({build.SERVER[0], build.RELAY[0], build.NATIVE}),
+    names=HASHES,
 )
 MUTATED = 500
+GROWN = 1_000
 
 
 def batches(seed: int) -> list[FrameBatch]:
     """All frames that tests build, and some hundred damaged ones."""
     dice = random.Random(seed)
-    frames = generated() + packets() + grown(dice, MUTATED)
+    frames = generated() + carried() + packets() + grown(dice, GROWN)
     mutator = Mutator(frames, dice)
     damaged = [mutator.draw() for _ in range(MUTATED)]
     found = [whole_batch(frames), batch_from(damaged, dice)]
@@ -50,7 +52,7 @@ def batches(seed: int) -> list[FrameBatch]:
     cut = list({frame.link_type: frame for frame in generated()}.values())
     cut += [Whole("raw", b"\x60", 101), Whole("unknown", b"\x60", 9999)]
     cut += [frame for frame in generated() if frame.name in ("exchange 1", "odd 0")]
-    return found + list(map(cuts, cut))
+    return found + list(map(cuts, cut + carried()))
 
 
 def compare_uncompiled(seed: int) -> None:
@@ -91,12 +93,12 @@ def test_plain_python_gives_the_same_rows(uncompiled: type[Kernel], seed: int) -
 
 def test_plain_python_keeps_the_limits(uncompiled: type[Kernel]) -> None:
     rows = [
-        Twins(DecodeSettings(layers=layers, tunnels=2), uncompiled).compare(
-            whole_batch(generated())
+        Twins(DecodeSettings(layers=layers, tunnels=layers % 3), uncompiled).compare(
+            whole_batch(generated() + carried())
         )
-        for layers in range(8)
+        for layers in range(STACK_LIMIT)
     ]
-    assert rows[0] == 0 < rows[-1]
+    assert min(rows) > 0
 
 
 @pytest.mark.parametrize(("length", "mask"), [(0, 32), (64, 0), (96, 0)])

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.decode.protocol41 import judge_quote
 from sensor.decode.settings import DecodeSettings
-from sensor.schema.words import Kind, Reason
+from sensor.decode.verdict import Verdict
+from sensor.schema.words import Anomaly, Confidence, Evidence, Kind, Reason
 from sensor.wire import icmpv6, ipv4, ipv6, sixinfour
 from sensor.wire.addresses import (
     SixRdDomain,
@@ -62,6 +64,8 @@ def test_a_6in4_row_field_by_field() -> None:
         "tcp_sequence": 1000,
         "tcp_acknowledgement": 0,
         "flow_label": 0,
+        "outer_key": 0,
+        "payload_offset": 34,
         "vlan": 0,
         "outer_source_port": 0,
         "outer_destination_port": 0,
@@ -352,3 +356,23 @@ def test_a_6rd_relay_returns_probes() -> None:
     for sender, expected in ((RELAY, ""), (packed("10.7.7.7"), "embedded-mismatch")):
         _, rows = decode(build.sixinfour_frame(packet, sender, CUSTOMER), settings=settings)
         assert [seen(row).anomalies for row in rows] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("trust", "expected"),
+    [
+        (Confidence.CERTAIN, Confidence.STRONG),
+        (Confidence.STRONG, Confidence.STRONG),
+        (Confidence.WEAK, Confidence.WEAK),
+    ],
+)
+def test_a_quote_without_inner_addresses_is_strong_at_best(
+    trust: Confidence, expected: Confidence
+) -> None:
+    assert judge_quote(trust) == Verdict(
+        kind=Kind.SIXINFOUR,
+        kinds=1 << Kind.SIXINFOUR,
+        confidence=expected,
+        evidence=Evidence.PROTOCOL_41,
+        anomalies=Anomaly(0),
+    )

@@ -10,8 +10,8 @@ import pytest
 from sensor.capture.batch import FrameBatch, batch_of
 from sensor.decode.scalar import Frame, decode_batch, decode_frame
 from sensor.decode.settings import DecodeSettings
-from sensor.schema.rows import OBSERVATION, unpack
-from sensor.schema.words import Reason
+from sensor.schema.rows import OBSERVATION, Observation, unpack
+from sensor.schema.words import Confidence, Kind, Reason
 from sensor.wire import ipv4, ipv6, link, sixinfour, tcp, teredo
 from sensor.wire import udp as udp_wire
 
@@ -35,7 +35,7 @@ from ..build import (
     tcp6,
     udp_frame,
 )
-from .seen import all_seen, anomalies, decode, only_row, seen, stack
+from .seen import DEFAULTS, all_seen, anomalies, decode, only_row, seen, stack
 
 TUNNEL = sixinfour.encapsulate(V4A, V4B, tcp6())
 TEREDO_FRAME = udp_frame(CLIENT, RELAY, tcp6(TEREDO, NATIVE))
@@ -45,6 +45,16 @@ def reason(data: bytes, link_type: int = 1, wire_length: int | None = None) -> R
     found, rows = decode(data, link_type, wire_length)
     assert rows == []
     return found
+
+
+def unfollowed(data: bytes, settings: DecodeSettings = DEFAULTS) -> Observation:
+    """The row of a frame of which nothing but too many layers is known."""
+    found, rows = decode(data, settings=settings)
+    assert found is Reason.TOO_MANY_LAYERS
+    assert [(row.kind, row.confidence, anomalies(row), row.inner_length) for row in rows] == [
+        (Kind.NONE, Confidence.STRONG, ["too-many-layers"], 0)
+    ]
+    return rows[0]
 
 
 def four(packet: bytes, protocol: int = 4) -> bytes:
@@ -93,7 +103,6 @@ def test_link_layers(frame: bytes, link_type: int, layers: str, vlan: int) -> No
         (b"\0\0\0", 0, Reason.TRUNCATED_LINK),
         (b"", 101, Reason.TRUNCATED_LINK),
         (TUNNEL, 147, Reason.UNKNOWN_LINK_TYPE),
-        (ethernet(TUNNEL, tuple(range(9))), 1, Reason.TOO_MANY_LAYERS),
         (b"\0\0\0\x07" + TUNNEL, 0, Reason.NOT_IP),
         (b"\x50" + TUNNEL[1:], 101, Reason.NOT_IP),
         (ethernet(TUNNEL)[:12] + b"\x08\x06" + TUNNEL, 1, Reason.NOT_IP),
@@ -118,7 +127,8 @@ def test_frames_that_end_or_err_before_any_payload(
     [
         (four(tcp6(), 6), Reason.TCP),
         (four(bytes(8), 1), Reason.ICMP),
-        (four(bytes(60), 47), Reason.IPV4_PROTOCOL),
+        (four(bytes(60), 47), Reason.GRE),
+        (four(bytes(60), 50), Reason.IPV4_PROTOCOL),
         (tcp6(), Reason.IPV6_NATIVE),
         (echo6(), Reason.IPV6_NATIVE),
         (build.udp(CLIENT, PEER, b"x" * 39), Reason.UDP_SHORT),
@@ -333,7 +343,7 @@ def six_in_six_fragment(payload: bytes) -> bytes:
 
 
 def test_a_carrier_that_is_a_fragment_of_native_ipv6() -> None:
-    datagram = udp_wire.build(NATIVE, OTHER, 1, 2, tcp6(TEREDO, NATIVE))
+    datagram = udp_wire.build(NATIVE, OTHER, 4001, 4002, tcp6(TEREDO, NATIVE))
     first = ipv6.build_fragment(17, 1, 0, True) + datagram
     row = only_row(ethernet(ipv6.build(NATIVE, OTHER, ipv6.FRAGMENT, first)))
     assert anomalies(row) == ["fragment-incomplete"]
@@ -464,8 +474,13 @@ def test_sixteen_layers_and_no_more() -> None:
             assert stack(row) == expected
             assert anomalies(row) == ["too-many-layers"]
         packet = four(packet)
-    assert reason(ethernet(packet)) is Reason.TOO_MANY_LAYERS
-    assert reason(ethernet(four(packet))) is Reason.TOO_MANY_LAYERS
+    assert stack(unfollowed(ethernet(packet))) == "ethernet" + " ipv4" * 15
+    assert unfollowed(ethernet(four(packet))).outer_source[:4] == V4A
+
+
+def test_more_vlan_tags_than_are_passed() -> None:
+    row = unfollowed(ethernet(TUNNEL, tuple(range(9))))
+    assert (row.outer_version, row.outer_source) == (0, bytes(16))
 
 
 def test_a_tunnel_at_the_very_end_of_the_stack() -> None:
@@ -488,8 +503,7 @@ def test_a_tunnel_at_the_very_end_of_the_stack() -> None:
     ],
 )
 def test_limits_may_be_lower(packet: bytes, layers: int) -> None:
-    settings = DecodeSettings(layers=layers)
-    assert decode(ethernet(packet), settings=settings) == (Reason.TOO_MANY_LAYERS, [])
+    assert unfollowed(ethernet(packet), DecodeSettings(layers=layers)).stack_length == layers
 
 
 def test_nothing_is_looked_for_beyond_the_last_layer() -> None:
@@ -502,8 +516,7 @@ def test_nothing_is_looked_for_beyond_the_last_layer() -> None:
 
 
 def test_the_link_layer_counts_too() -> None:
-    settings = DecodeSettings(layers=1)
-    assert decode(ethernet(TUNNEL, (1, 2)), settings=settings) == (Reason.TOO_MANY_LAYERS, [])
+    assert stack(unfollowed(ethernet(TUNNEL, (1, 2)), DecodeSettings(layers=1))) == "ethernet"
 
 
 def options(count: int, transport: int, payload: bytes) -> bytes:
@@ -516,16 +529,16 @@ def options(count: int, transport: int, payload: bytes) -> bytes:
 def test_sixty_four_extension_headers_and_no_more() -> None:
     segment = tcp6(TEREDO, NATIVE)[40:]
     row = only_row(udp_frame(CLIENT, RELAY, options(64, 6, segment)))
-    assert (row.inner_destination_port, anomalies(row)) == (443, [])
+    assert (row.inner_destination_port, anomalies(row)) == (443, ["extension-chain"])
     row = only_row(udp_frame(CLIENT, RELAY, options(65, 6, segment)))
-    assert (row.has_transport, anomalies(row)) == (0, ["too-many-layers"])
+    assert (row.has_transport, anomalies(row)) == (0, ["too-many-layers", "extension-chain"])
     assert seen(row).confidence == "strong"
 
 
 def test_a_tunnel_behind_too_many_native_extension_headers() -> None:
     datagram = udp_wire.build(TEREDO, NATIVE, 1, 2, tcp6(TEREDO, NATIVE))
     assert only_row(ethernet(options(64, 17, datagram))).depth == 0
-    assert reason(ethernet(options(65, 17, datagram))) is Reason.TOO_MANY_LAYERS
+    assert stack(unfollowed(ethernet(options(65, 17, datagram)))) == "ethernet ipv6"
 
 
 class Counting(tuple[int, ...]):

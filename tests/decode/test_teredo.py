@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sensor.decode.settings import DecodeSettings
+from sensor.decode.verdict import MAX_JUNK
 from sensor.schema.words import Reason
 from sensor.wire import icmpv6, ipv6, teredo
 from sensor.wire.addresses import ALL_ROUTERS, TeredoAddress, build_server_link_local, packed
@@ -76,12 +77,14 @@ def test_a_row_field_by_field() -> None:
         "trailers_offset": 118,
         "tail_length": 0,
         "reasons": 0b1_0000_1011,
-        "anomalies": 1 << 3,
+        "anomalies": 1 << 3 | 1 << 20,
         "kinds": 1 << 1,
         "fragment_id": 0,
         "tcp_sequence": 0,
         "tcp_acknowledgement": 0,
         "flow_label": 0,
+        "outer_key": 0,
+        "payload_offset": 50,
         "vlan": 10,
         "outer_source_port": 3544,
         "outer_destination_port": 41658,
@@ -243,7 +246,7 @@ def test_an_advertisement_by_a_global_address_is_none() -> None:
         (tcp6(TEREDO, NATIVE), (CLIENT, RELAY), "strong", "", "data"),
         (tcp6(NATIVE, TEREDO), (RELAY, CLIENT), "strong", "", "data"),
         # a port alone does not make a mapping
-        (tcp6(TEREDO, NATIVE), ((MAPPED[0], 1), RELAY), "strong", "", "data"),
+        (tcp6(TEREDO, NATIVE), ((MAPPED[0], 1025), RELAY), "strong", "", "data"),
     ],
 )
 def test_data(packet: bytes, ends: Row, confidence: str, reasons: str, type_: str) -> None:
@@ -293,13 +296,13 @@ def test_a_bubble_of_a_server_names_it() -> None:
     )
 
 
-def test_native_addresses_need_a_checksum_and_an_exact_length() -> None:
+def test_native_addresses_need_a_checksum_and_a_length_that_fits() -> None:
     assert judged(tcp6()) == Seen("ip6-in-udp", "strong", "exact-length checksum")
     assert judged(with_checksum_damaged(tcp6())) == Seen(
         "ip6-in-udp", "weak", "exact-length", "bad-checksum"
     )
     assert judged(tcp6() + b"\xff\xff\xff") == Seen(
-        "ip6-in-udp", "weak", "checksum", "trailing-bytes"
+        "ip6-in-udp", "strong", "checksum", "trailing-bytes"
     )
     without = ipv6.build(NATIVE, OTHER, 50, b"encrypted")
     assert judged(without) == Seen("ip6-in-udp", "weak", "exact-length")
@@ -416,7 +419,7 @@ def test_trailers_are_counted() -> None:
     row = only_row(udp_frame(*ODD, bubble() + b"".join(trailers)))
     assert (row.trailers_offset, row.trailer_count, row.tail_length) == (82, 4, 0)
     assert seen(row).reasons == "exact-length teredo-address bubble"
-    assert anomalies(row) == []
+    assert anomalies(row) == ["trailer-junk"]  # nobody defined 0x41
 
 
 @pytest.mark.parametrize(
@@ -439,18 +442,23 @@ def test_a_trailer_cut_by_the_snap_length_is_not_malformed() -> None:
 def test_more_trailers_than_are_read() -> None:
     row = only_row(udp_frame(*ODD, bubble() + b"\x05\x00" * 20))
     assert (row.trailer_count, row.tail_length) == (16, 8)
-    assert anomalies(row) == ["trailing-bytes"]
+    assert anomalies(row) == ["trailing-bytes", "trailer-junk"]
 
 
-def test_a_tail_does_not_unmask_native_addresses() -> None:
+def test_a_tail_does_not_hide_a_packet_that_its_checksum_proves() -> None:
     assert judged(bubble(LINK_LOCAL, RELAY_LINK_LOCAL) + b"x").confidence == "weak"
-    assert judged(authentication() + solicitation() + b"x").confidence == "weak"
+    assert judged(authentication() + solicitation() + b"x").confidence == "strong"
+    junk = b"\xff" * MAX_JUNK
+    assert judged(tcp6() + junk).anomalies == "trailing-bytes"
+    assert judged(tcp6() + junk).confidence == "strong"
+    assert judged(tcp6() + junk + b"x").confidence == "weak"
+    assert judged(with_checksum_damaged(tcp6()) + b"x").confidence == "weak"
 
 
-def test_a_tail_that_was_not_captured_is_not_taken_for_none() -> None:
+def test_a_tail_that_was_not_captured_may_be_anything() -> None:
     frame = udp_frame(*ODD, tcp6() + b"\xff\xff\xff")
     assert seen(only_row(frame[:-3], wire_length=len(frame))) == Seen(
-        "ip6-in-udp", "weak", "checksum", "truncated"
+        "ip6-in-udp", "strong", "checksum", "truncated"
     )
 
 
@@ -575,7 +583,7 @@ def test_other_prefixes_are_not_teredo(address: str) -> None:
         (tcp6(NATIVE, TEREDO), (RELAY, SERVER), False),
         (bubble(TEREDO, NATIVE), (PEER, (SERVER[0], 9000)), False),
         (origin() + bubble(RELAY_LINK_LOCAL, TEREDO), ((SERVER[0], 9000), PEER), False),
-        (tcp6(TEREDO, NATIVE), ((MAPPED[0], 1), RELAY), False),
+        (tcp6(TEREDO, NATIVE), ((MAPPED[0], 1025), RELAY), False),
     ],
 )
 def test_an_outer_end_that_is_not_the_embedded_one(packet: bytes, ends: Row, odd: bool) -> None:

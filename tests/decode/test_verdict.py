@@ -5,9 +5,19 @@ from dataclasses import replace
 import pytest
 
 from sensor.decode.inner import Inner, summarize
-from sensor.decode.verdict import inner_anomalies, joined
-from sensor.schema.words import Anomaly, Evidence
+from sensor.decode.verdict import (
+    Carrier,
+    Outer,
+    datagram_anomalies,
+    inner_anomalies,
+    joined,
+    shape,
+    shape_anomalies,
+    weigh_carried,
+)
+from sensor.schema.words import Anomaly, Confidence, Evidence
 from sensor.wire import ipv6
+from sensor.wire.addresses import packed
 from sensor.wire.cursor import Cursor
 
 from .. import build
@@ -58,3 +68,93 @@ def test_an_oddity_of_the_inner_packet_is_named(packet: bytes, anomaly: Anomaly)
 def test_a_checksum_that_cannot_be_known_is_not_bad() -> None:
     inner = replace(inner_of(build.tcp6()), checksum=None)
     assert inner_anomalies(inner, inner.length) == Anomaly(0)
+
+
+@pytest.mark.parametrize(("count", "odd"), [(0, False), (2, False), (3, True)])
+def test_more_extension_headers_than_hosts_send(count: int, odd: bool) -> None:
+    payload, following = b"", ipv6.NO_NEXT_HEADER
+    for _ in range(count):
+        payload = ipv6.build_extension(ipv6.DESTINATION, following, bytes(6)) + payload
+        following = ipv6.DESTINATION
+    packet = ipv6.build(build.NATIVE, build.OTHER, following, payload)
+    expected = Anomaly.EXTENSION_CHAIN if odd else Anomaly(0)
+    assert inner_anomalies(inner_of(packet), len(packet)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "odd"),
+    [
+        ("2a00:db8::1", "ff02::1", False),
+        ("::", "ff02::1", False),
+        ("ff02::1", "2a00:db8::1", True),
+        ("2a00:db8::1", "::", True),
+        ("::1", "2a00:db8::1", True),
+        ("2a00:db8::1", "::1", True),
+        ("fec0::1", "2a00:db8::1", True),
+        ("2a00:db8::1", "feff::1", True),
+        ("::ffff:192.0.2.1", "2a00:db8::1", True),
+        ("2a00:db8::1", "::ffff:192.0.2.1", True),
+    ],
+)
+def test_addresses_that_no_tunnel_may_carry(source: str, destination: str, odd: bool) -> None:
+    inner = inner_of(build.tcp6(packed(source), packed(destination)))
+    expected = Anomaly.ODD_INNER_ADDRESS if odd else Anomaly(0)
+    assert inner_anomalies(inner, inner.length) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "expected"),
+    [
+        (1024, 65535, Anomaly(0)),
+        (1023, 4000, Anomaly.BORROWED_PORT),
+        (4000, 53, Anomaly.BORROWED_PORT),
+        (0, 4000, Anomaly.BORROWED_PORT),
+    ],
+)
+def test_ports_that_others_own(source: int, destination: int, expected: Anomaly) -> None:
+    assert datagram_anomalies(Outer(4, build.V4A, build.V4B, source, destination)) == expected
+
+
+def test_the_shape_of_an_inner_packet() -> None:
+    inner = inner_of(build.tcp6())
+    both = Evidence.EXACT_LENGTH | Evidence.CHECKSUM
+    assert shape(inner, inner.length) == both
+    assert shape(inner, inner.length + 1) == shape(inner, inner.length - 1) == Evidence.CHECKSUM
+    assert shape(replace(inner, checksum=False), inner.length) == Evidence.EXACT_LENGTH
+    assert shape(replace(inner, checksum=None), inner.length) == Evidence.EXACT_LENGTH
+
+
+def test_behind_an_inner_packet_nothing_may_stand() -> None:
+    inner = inner_of(build.tcp6())
+    assert shape_anomalies(inner, inner.length) == Anomaly(0)
+    assert shape_anomalies(inner, inner.length + 1) == Anomaly.TRAILING_BYTES
+    assert shape_anomalies(inner, inner.length - 1) == Anomaly.LENGTH_MISMATCH
+
+
+SOUND = inner_of(build.tcp6())
+UNSOUND = inner_of(ipv6.build(build.NATIVE, build.OTHER, 253, b"what is this"))
+UNREAD = inner_of(ipv6.build(build.NATIVE, build.OTHER, 60, b"\x06\xff")[:41])
+WEAK, STRONG, CERTAIN = Confidence.WEAK, Confidence.STRONG, Confidence.CERTAIN
+
+
+@pytest.mark.parametrize(
+    ("inner", "carrier", "expected"),
+    [
+        (SOUND, Carrier(60), CERTAIN),
+        (SOUND, Carrier(61), CERTAIN),
+        (SOUND, Carrier(60, STRONG, WEAK), STRONG),
+        (SOUND, Carrier(59), STRONG),
+        (SOUND, Carrier(59, STRONG, WEAK), WEAK),
+        (UNSOUND, Carrier(52), STRONG),
+        (UNSOUND, Carrier(52, STRONG, WEAK), WEAK),
+        (UNREAD, Carrier(42), STRONG),
+        (SOUND, Carrier(60, WEAK), STRONG),
+        (SOUND, Carrier(61, WEAK), WEAK),
+        (replace(SOUND, checksum=None), Carrier(60, WEAK), WEAK),
+        (replace(SOUND, checksum=False), Carrier(60, WEAK), WEAK),
+    ],
+)
+def test_what_is_carried_is_as_sure_as_its_carrier(
+    inner: Inner, carrier: Carrier, expected: Confidence
+) -> None:
+    assert weigh_carried(inner, carrier) is expected

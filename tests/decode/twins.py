@@ -58,12 +58,14 @@ def same(expected: Decoded, found: Decoded) -> bool:
         and expected.rows.tobytes() == found.rows.tobytes()
         and expected.reasons.dtype == found.reasons.dtype
         and expected.reasons.tobytes() == found.reasons.tobytes()
+        and expected.fragments.dtype == found.fragments.dtype
+        and expected.fragments.tolist() == found.fragments.tolist()
     )
 
 
 def told(decoded: Decoded) -> str:
     reasons = " ".join(Reason(int(code)).text for code in decoded.reasons)
-    return f"{reasons}, {len(decoded.rows)} rows"
+    return f"{reasons}, {len(decoded.rows)} rows, fragments {decoded.fragments.tolist()}"
 
 
 def differences(expected: Decoded, found: Decoded) -> list[str]:

@@ -6,11 +6,12 @@ from sensor.decode.scalar import Frame, decode_frame
 from sensor.decode.settings import DecodeSettings
 from sensor.decode.trace import Trace
 from sensor.emit.detail import WIDTH, detail, verdict
-from sensor.schema.words import Evidence, Reason
+from sensor.schema.words import Anomaly, Evidence, Kind, Reason
 from sensor.wire import icmpv6, ipv6, teredo
 from sensor.wire.addresses import SixRdDomain, packed
 
 from .. import build
+from ..track import rows as made_rows
 from .test_rows import rows_of
 
 SIXRD = (SixRdDomain(packed("2001:db8::"), 32, 0),)
@@ -142,3 +143,37 @@ def test_the_verdict_names_nested_tunnels_and_learned_flows() -> None:
     learned = [rows[0]._replace(reasons=int(Evidence.LEARNED_FLOW)), *rows[1:]]
     told = verdict(Reason.TUNNELLED, learned)
     assert told == "a tunnel of kind 6in4 with IPv6 in IPv6; certain: learned flow."
+
+
+# other kinds
+
+
+def test_messages_stand_behind_the_layers_and_take_no_inner_packet() -> None:
+    data = build.sixinfour_frame(build.tcp6())
+    trace = Trace()
+    _, rows = decode_frame(Frame(data, 1, len(data)), DecodeSettings(), trace)
+    setup = made_rows.message(
+        made_rows.CLIENT, made_rows.RELAY, Kind.TSP, payload_offset=42,
+        anomalies=int(Anomaly.BORROWED_PORT),
+    )  # fmt: skip
+    told = list(detail(trace.steps, [setup, *rows], data, ()))
+    assert told[:-2] == list(detail(trace.steps, rows, data, ()))
+    assert [line.split() for line in told[-2:]] == [
+        ["42", "TSP", "setup"],
+        ["odd", "borrowed-port"],
+    ]
+
+
+def test_verdicts_on_what_is_no_traffic() -> None:
+    quoted = made_rows.row(made_rows.CLIENT, made_rows.RELAY, quoted=1)
+    assert verdict(Reason.QUOTED, [quoted]) == (
+        "no tunnel: an ICMP error that quotes a packet of an IPv6 tunnel: a Teredo tunnel (data);"
+        " strong: exact length, checksum, teredo address."
+    )
+    assert verdict(Reason.TOO_MANY_LAYERS, [made_rows.unfollowed()]) == (
+        "no tunnel: more layers than the limit before any tunnel."
+    )
+    around = made_rows.row(made_rows.CLIENT, made_rows.RELAY)
+    assert verdict(Reason.TUNNELLED, [around, quoted._replace(depth=1)]).startswith(
+        "a Teredo tunnel (data) with an error that quotes a Teredo tunnel (data); strong: "
+    )

@@ -54,6 +54,8 @@ def test_documents_fit_the_field_table(name: str, context: Context) -> None:
         ("tunnel", {"teredo": None, "inside": None, "anomalies": ()}),
         ("tunnel", {"inside": factory.HIDDEN, "vlan": None, "closed_reason": "idle"}),
         ("tunnel", {"transport": Transport.GRE, "kind": Kind.GRE6, "teredo": None}),
+        ("tunnel", {"transport": Transport.GRE, "kind": Kind.GRE6, "outer_key": 5}),
+        ("tunnel", {"transport": Transport.TCP, "kind": Kind.TSP, "teredo": None}),
         ("tunnel", {"client": Endpoint(packed("2001:db8::5"), 5072), "inside": None}),
         ("exposure", {"inside": None, "mapped": None, "service": None, "evidence": ()}),
         ("exposure", {"transport": 58, "port": 0, "remote": Endpoint(factory.REMOTE.ip, 0)}),
@@ -261,3 +263,31 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for each in CHANGES:
         golden_path(each).write_text(json.dumps(golden_form(each), indent=2) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "carrier", "number", "protocol"),
+    [
+        (Kind.AYIYA, Transport.UDP, "17", "ayiya"),
+        (Kind.TSP, Transport.TCP, "6", "tsp"),
+        (Kind.L2TP6, Transport.UDP, "17", "l2tp"),
+        (Kind.SIXA44, Transport.UDP, "17", "6a44"),
+        (Kind.SIXBED4, Transport.UDP, "17", "6bed4"),
+        (Kind.GRE6, Transport.GRE, "47", None),
+        (Kind.IP6_IN_UDP, Transport.UDP, "17", None),
+    ],
+)
+def test_each_kind_names_its_carrier_and_protocol(
+    kind: Kind, carrier: Transport, number: str, protocol: str | None
+) -> None:
+    made = document(changed("tunnel", kind=kind, transport=carrier, teredo=None), CONTEXT)
+    network = made["network"]
+    assert (network["transport"], network["iana_number"]) == (carrier.text, number)
+    assert network.get("protocol") == protocol
+    assert made["v6tunnel"]["tunnel"]["kind"] == kind.text
+    assert check(made) == []
+
+
+def test_the_key_of_gre_is_a_field() -> None:
+    made = document(changed("tunnel", kind=Kind.GRE6, outer_key=5, teredo=None), CONTEXT)
+    assert made["v6tunnel"]["outer"] == {"key": 5}

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import pytest
+
 from sensor.emit.frameline import text_line
-from sensor.wire import ipv6, teredo
+from sensor.schema.rows import Observation
+from sensor.schema.words import Kind
+from sensor.wire import ayiya, ipv6, teredo
 from sensor.wire.addresses import build_sixtofour
 
 from .. import build
+from ..track import rows as made_rows
 from .test_rows import rows_of
 
 
@@ -64,3 +69,70 @@ def test_fragments_and_flagless_segments() -> None:
     packet = ipv6.build(build.NATIVE, build.OTHER, ipv6.FRAGMENT, header + bytes(40))
     assert "tcp, fragment 0x0000abcd at 1480+, hlim 64" in line(build.sixinfour_frame(packet))
     assert "tcp no flags" in line(build.sixinfour_frame(build.tcp6(flags=0)))
+
+
+# other kinds
+
+
+def told(*rows: Observation, data: bytes = b"") -> str:
+    """The line behind its number and time."""
+    return text_line("7", rows, data, ()).partition("Z ")[2]
+
+
+@pytest.mark.parametrize(
+    ("opcode", "words"),
+    [
+        (0, "AYIYA no-op"),
+        (1, "AYIYA packet in which no IPv6 can be read"),
+        (2, "AYIYA echo request"),
+        (4, "AYIYA echo reply"),
+        (5, "AYIYA message of the day"),
+        (6, "AYIYA query"),
+        (7, "AYIYA query reply"),
+        (9, "AYIYA message 9"),
+    ],
+)
+def test_an_ayiya_message_says_what_it_is_for(opcode: int, words: str) -> None:
+    header = ayiya.Header(1, bytes(16), 2, bytes(20), 1, opcode, 59, 0).build()
+    made = made_rows.message(made_rows.CLIENT, made_rows.RELAY, payload_offset=2)
+    line = told(made, data=b"\xff\xff" + header)
+    assert line == f"IP 192.168.0.2.41658 > 192.0.2.10.3545: {words}"
+    assert told(made, data=header[:3]).endswith(": AYIYA message")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Kind.TSP, "TSP setup"),
+        (Kind.SIXA44, "6a44 bubble"),
+        (Kind.TEREDO, "Teredo without a whole inner header"),
+        (Kind.SIXBED4, "6bed4 without a whole inner header"),
+    ],
+)
+def test_packets_without_an_inner_one_say_what_they_are(kind: Kind, words: str) -> None:
+    line = told(made_rows.message(made_rows.CLIENT, made_rows.RELAY, kind))
+    assert line == f"IP 192.168.0.2.41658 > 192.0.2.10.3545: {words}"
+
+
+def test_a_frame_of_too_many_layers_says_so() -> None:
+    words = "more layers than the limit before any tunnel, not followed [too-many-layers]"
+    made = made_rows.unfollowed()
+    assert told(made) == f"IP 192.168.0.2 > 192.0.2.10: {words}"
+    assert told(made._replace(outer_version=0)) == words
+
+
+def test_what_is_quoted_is_named_as_such() -> None:
+    alone = made_rows.message(made_rows.CLIENT, made_rows.RELAY, Kind.TEREDO, quoted=1)
+    assert told(alone).endswith("Teredo without a whole inner header [quoted in an ICMP error]")
+    error = made_rows.echo(made_rows.CLIENT, made_rows.RELAY, made_rows.TEREDO, made_rows.NATIVE, 1)
+    quoted = made_rows.direct(made_rows.syn())._replace(depth=1, quoted=1, anomalies=1)
+    line = told(error, quoted)
+    assert line.count("6in4") == 1
+    assert line.endswith(
+        "destination unreachable, hlim 64 [quotes 6in4 IP 192.0.2.10 > 192.168.0.2]"
+    )
+
+
+def test_gre_tells_its_key() -> None:
+    made = made_rows.gre(made_rows.row(made_rows.PRIVATE, made_rows.BROKER), 5)
+    assert told(made).startswith("IP 10.0.0.7 > 192.0.2.4: gre6 (key 5): IP6 ")

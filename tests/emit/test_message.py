@@ -8,7 +8,7 @@ import pytest
 
 from sensor.emit.message import message
 from sensor.schema.records import Endpoint
-from sensor.schema.words import ExposureState, Kind
+from sensor.schema.words import ExposureState, Kind, Transport
 from tests.emit import factory
 from tests.emit.factory import CHANGES, changed
 
@@ -94,3 +94,26 @@ def test_what_ended_says_why() -> None:
     gone = changed("exposure", closed_reason="tunnel closed")
     gone = type(gone)("exposure-closed", gone.time, 0, 0, gone.record)
     assert "; closed: tunnel closed;" in message(gone)
+
+
+def test_the_key_of_gre_tells_tunnels_apart() -> None:
+    change = changed("tunnel-6to4", kind=Kind.GRE6, transport=Transport.GRE, outer_key=5)
+    assert message(change).startswith("GRE tunnel a1b2c3 discovered; ")
+    assert message(change).endswith("other end 192.88.99.1; GRE key 5.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (Kind.AYIYA, "AYIYA"),
+        (Kind.TSP, "TSP"),
+        (Kind.L2TP6, "L2TP"),
+        (Kind.SIXA44, "6a44"),
+        (Kind.SIXBED4, "6bed4"),
+        (Kind.IP6_IN_UDP, "IPv6-in-UDP"),
+        (Kind.GRE6, "GRE"),
+    ],
+)
+def test_each_kind_has_a_name_in_sentences(kind: Kind, name: str) -> None:
+    assert f" through {name} tunnel 3f9c21;" in message(changed("exposure", tunnel_kind=kind))
+    assert f" through {name} tunnel 3f9c21;" in message(changed("flow", tunnel_kind=kind))

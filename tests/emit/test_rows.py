@@ -8,6 +8,7 @@ from sensor.decode.scalar import Frame, decode_frame
 from sensor.decode.settings import DecodeSettings
 from sensor.emit.rows import row_object
 from sensor.schema.rows import Observation
+from sensor.schema.words import Kind, Transport
 from sensor.wire import ipv6, teredo
 from sensor.wire.addresses import (
     SixRdDomain,
@@ -19,6 +20,7 @@ from sensor.wire.addresses import (
 )
 
 from .. import build
+from ..track import rows as made_rows
 
 SIXRD = SixRdDomain(packed("2001:db8::"), 32, 8)
 
@@ -244,3 +246,58 @@ def test_ipv6_carriers_and_nameless_transports() -> None:
     found = row(build.udp_frame((build.NATIVE, 1), (build.OTHER, 2), packet))
     assert found["outer"]["source"] == {"ip": "2a00:db8::2", "port": 1}
     assert found["inner"]["transport"] == "132"
+
+
+# other kinds
+
+
+def shown(*rows: Observation, data: bytes = b"") -> dict[str, Any]:
+    return row_object("a.pcap", rows, data, (SIXRD,))
+
+
+def test_the_key_of_gre_stands_with_its_ends() -> None:
+    made = made_rows.gre(made_rows.row(made_rows.PRIVATE, made_rows.BROKER))
+    outer = {
+        "transport": "gre",
+        "source": {"ip": "10.0.0.7"},
+        "destination": {"ip": "192.0.2.4"},
+    }
+    assert shown(made)["outer"] == outer
+    assert shown(made._replace(outer_key=0xFFFFFFFF))["outer"] == {**outer, "key": 0xFFFFFFFF}
+    assert shown(made)["kind"] == "gre6"
+
+
+def test_data_that_tsp_set_up_has_both_labels() -> None:
+    made = made_rows.named(made_rows.row(made_rows.CLIENT, made_rows.RELAY), Kind.TSP)
+    assert (shown(made)["kind"], shown(made)["kinds"]) == ("tsp", ["tsp", "v6udpv4"])
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+def test_without_an_inner_packet_there_is_no_inner_key(transport: Transport) -> None:
+    made = made_rows.message(made_rows.CLIENT, made_rows.RELAY, Kind.TSP, outer_transport=transport)
+    found = shown(made)
+    assert {"inner", "embedded", "teredo"}.isdisjoint(found)
+    assert found["outer"]["transport"] == transport.text
+    assert found["outer"]["source"] == {"ip": "192.168.0.2", "port": 41658}
+    assert None not in values(found)
+    # The innermost IPv6 packet is that of the tunnel around it, where there is one.
+    around = made_rows.direct(made_rows.syn())
+    assert shown(around, made._replace(depth=1))["inner"] == shown(around)["inner"]
+
+
+def test_a_frame_of_too_many_layers_is_of_no_kind() -> None:
+    made = made_rows.unfollowed()
+    found = shown(made)
+    assert (found["kind"], found["kinds"], found["reasons"]) == ("none", [], [])
+    assert found["anomalies"] == ["too-many-layers"]
+    assert found["outer"] == {"source": {"ip": "192.168.0.2"}, "destination": {"ip": "192.0.2.10"}}
+    assert "inner" not in found
+    assert "outer" not in shown(made._replace(outer_version=0))
+
+
+def test_what_a_tunnel_quotes_is_not_the_tunnel() -> None:
+    error = made_rows.echo(made_rows.CLIENT, made_rows.RELAY, made_rows.TEREDO, made_rows.NATIVE, 1)
+    quoted = made_rows.direct(made_rows.syn())._replace(depth=1, quoted=1, anomalies=1)
+    assert shown(error, quoted) == shown(error)
+    alone = shown(quoted._replace(depth=0))
+    assert (alone["quoted"], alone["kind"]) == (True, "6in4")

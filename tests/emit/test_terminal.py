@@ -389,3 +389,40 @@ def test_a_long_observation_is_told_in_hours() -> None:
     summary.add(Change("any", 0, 0, 0, ledger))
     first = next("".join(words for words, _ in line) for line in render(summary, ["a"], {}, 200))
     assert first.endswith("07:01:54Z, 35 h 33 min")
+
+
+# other kinds
+
+
+def test_over_udp_there_is_a_hole_whose_outside_was_not_seen() -> None:
+    lines = report(TUNNEL, exposure(tunnel_kind=Kind.AYIYA, mapped=None))
+    assert line_with("NAT hole", lines) == (
+        "   NAT hole     192.168.0.2:41658/udp -> public endpoint not seen, last"
+        " refreshed 07:02:24Z"
+    )
+    assert line_with("through", lines) == "   through      AYIYA at 2026-11-21 07:02:11Z"
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "fd00::7"])
+def test_without_a_nat_no_hole_is_told(host: str) -> None:
+    public = HIDDEN._replace(ip=packed(host), port=5072)
+    lines = report(TUNNEL, exposure(tunnel_kind=Kind.AYIYA, mapped=None, inside=public))
+    assert not [line for line in lines if "NAT hole" in line]
+
+
+def test_gre_is_looked_up_as_gre_and_has_no_hole() -> None:
+    client = Endpoint(packed("10.0.0.7"), 0)
+    inside = HIDDEN._replace(ip=client.ip)
+    carried = exposure(
+        tunnel_kind=Kind.GRE6, mapped=None, client=client, hole_refreshed=None, inside=inside
+    )
+    lines = report(TUNNEL, carried)
+    assert not [line for line in lines if "NAT hole" in line]
+    assert "through      GRE at" in line_with("through", lines)
+    hidden = carried._replace(inside=HIDDEN, client=Endpoint(packed("203.0.113.9"), 0))
+    assert "look up gre 203.0.113.9 at" in line_with("inside host", report(TUNNEL, hidden))
+
+
+def test_the_key_of_gre_is_told() -> None:
+    assert "   GRE key 5" in report(SIXTOFOUR._replace(kind=Kind.GRE6, outer_key=5))
+    assert not [line for line in report(SIXTOFOUR) if "GRE key" in line]

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 from sensor.emit.texts import (
+    aligned,
+    base_name,
+    clock_text,
     endpoint_text,
     mac_text,
     printable,
     protocol_text,
     second_text,
+    since_text,
+    spaced_text,
     time_text,
 )
 from sensor.schema.records import Endpoint
@@ -16,6 +21,22 @@ def test_times_are_utc() -> None:
     assert time_text(1_795_244_514_937_467_001) == "2026-11-21T07:01:54.937467001Z"
     assert second_text(1_795_244_514_937_467_001) == "2026-11-21T07:01:54Z"
     assert time_text(-1) == "1969-12-31T23:59:59.999999999Z"
+
+
+def test_times_in_sentences_leave_out_what_was_told() -> None:
+    told = 1_795_244_514_937_467_001
+    assert spaced_text(told) == "2026-11-21 07:01:54Z"
+    assert clock_text(told) == "07:01:54Z"
+    assert since_text(told + 1_000_000_000, told) == "07:01:55Z"
+    assert since_text(told + 86_400_000_000_000, told) == "2026-11-22 07:01:54Z"
+
+
+def test_columns_are_as_wide_as_what_they_hold() -> None:
+    assert aligned([("ID", "FRAMES"), ("abc", "7")]) == [" ID   FRAMES", " abc       7"]
+
+
+def test_a_file_alone_has_no_folders_and_one_line() -> None:
+    assert base_name("x/y\n/a\x1b.pcap") == r"a\x1b.pcap"
 
 
 def test_endpoints() -> None:

@@ -9,15 +9,45 @@ import random
 import struct
 from collections.abc import Callable
 
+from sensor.decode.names import DNS, LLMNR, MDNS, NETBIOS, name_hashes
 from sensor.decode.teredo import STUN_COOKIE
-from sensor.wire import icmpv6, ipv4, ipv6, link, sixinfour, tcp, teredo, udp
+from sensor.wire import (
+    ayiya,
+    dns,
+    geneve,
+    gre,
+    gtpu,
+    gue,
+    icmpv4,
+    icmpv6,
+    ipv4,
+    ipv6,
+    l2tp,
+    link,
+    llc,
+    mpls,
+    ppp,
+    pppoe,
+    sixa44,
+    sixbed4,
+    sixinfour,
+    tcp,
+    teredo,
+    tsp,
+    udp,
+    vxlan,
+    wlan,
+)
 from sensor.wire.addresses import (
     ALL_ROUTERS,
     LEGACY_TEREDO_PREFIX,
     LOOPBACK,
     UNSPECIFIED,
+    LeakingAddress,
     build_isatap,
     build_server_link_local,
+    build_sixa44,
+    build_sixbed4,
     build_sixover4,
     build_sixtofour,
     packed,
@@ -33,10 +63,27 @@ IPS = [
         "203.0.113.5", "192.0.2.4", "198.51.100.1", "198.51.100.77", "10.0.0.1", "9.255.255.255",
         "11.0.0.0", "172.16.0.1", "172.31.255.255", "172.32.0.0", "192.168.0.2", "100.64.0.1",
         "100.128.0.1", "169.254.1.1", "127.0.0.1", "224.0.0.253", "239.192.0.1", "240.0.0.1",
-        "255.255.255.255", "0.0.0.1", "192.88.99.1", "1.2.3.4",
+        "255.255.255.255", "0.0.0.1", "192.88.99.1", "192.88.99.2", "1.2.3.4",
     )
 ]  # fmt: skip
-PORTS = (0, 53, 3544, 3545, 41658, 50000, 65535)
+PORTS = (
+    0, 53, 3544, 3545, 41658, 50000, 65535, 1023, 1024,
+    sixa44.PORT, sixbed4.PORT, tsp.PORT, ayiya.PORT, gue.PORT,
+)  # fmt: skip
+# Words of TSP, whole and cut, large and small.
+TEXTS = (
+    b"VERSION=2.0.0\r\n", b"CAPABILITY TUNNEL=V6UDPV4", b"AUTHENTICATE ANONYMOUS\r\n",
+    b"Content-length: 20\r\n<tunnel", b"CONTENT-LENGTH:9", b"content\rlength:9", b"<tunnel/>",
+    b"<tunne", b"VERSION", b"200 Success\r\n", b"300\n", b"500\r", b"100 no", b"20a no", b"200",
+    b"2", b"", b"junk of text",
+)  # fmt: skip
+# What a sensor may look for, and names that it is asked for.
+HASHES = name_hashes(["teredo.example.net"], ["isatap"], ["broker.example"])
+NAMES = (
+    "teredo.example.net", "TEREDO.example.NET", "isatap", "isatap.example.org", "a.broker.example",
+    "a.b.broker.example", "broker.example", "www.example.net", "", "x" * 63, "x" * 63 + ".isatap",
+    ".".join(["y" * 60] * 4), ".".join(["z" * 63] * 4),
+)  # fmt: skip
 EXTENSIONS = (0, 43, 51, 60, 135, 139, 140)
 FAMILIES = (2, 10, 24, 28, 30, 7)
 ADDRESSES: list[Callable[[random.Random], bytes]] = [
@@ -61,7 +108,14 @@ ADDRESSES: list[Callable[[random.Random], bytes]] = [
     lambda dice: LOOPBACK,
     lambda dice: UNSPECIFIED,
     lambda dice: dice.randbytes(16),
+    lambda dice: build_sixa44(bytes(6), _leaking(dice, 4)),
+    lambda dice: build_sixbed4(build.NATIVE[:8], _leaking(dice, 2)),
 ]
+
+
+def _leaking(dice: random.Random, size: int) -> LeakingAddress:
+    inside = bytes(2) if size == 2 else dice.choice(IPS)
+    return LeakingAddress(dice.choice(IPS), dice.choice(PORTS), inside)
 
 
 def _teredo(dice: random.Random, prefix: bytes) -> bytes:
@@ -78,7 +132,8 @@ class Grower:
         self._dice = dice
 
     def frame(self) -> Whole:
-        packet = self._inner()
+        dice = self._dice
+        packet = self._control() if dice.randrange(8) == 0 else self._inner()
         for _ in range(self._dice.choice((1, 1, 1, 2, 2, 3, 5, 9))):
             packet = self._around(packet)
             if len(packet) > 4000:
@@ -170,13 +225,263 @@ class Grower:
             source, destination, transport, body, hop_limit=hop_limit, flow_label=label
         )
 
+    def _control(self) -> bytes:
+        """What sets up or keeps a tunnel and carries nothing through it."""
+        dice = self._dice
+        text = dice.choice(TEXTS)
+        match dice.randrange(6):
+            case 4 | 5:
+                return self._lookup()
+            case 0:
+                ends, ports = self._ends(), (dice.choice((tsp.PORT, 50000)), dice.choice(PORTS))
+                segment = tcp.build(
+                    *ends, *ports, sequence=1, acknowledgement=1, flags=24, payload=text,
+                    options=bytes(dice.choice((0, 4))),
+                )  # fmt: skip
+                if dice.randrange(4) == 0:
+                    ends = (self._address(), self._address())
+                    return self._six(*ends, tcp.PROTOCOL, segment)
+                return self._four(tcp.PROTOCOL, segment)
+            case 1:
+                return self._datagram(tsp.build(dice.getrandbits(28), 0, text), tsp.PORT)
+            case 2:
+                here, there = (sixa44.RELAY, sixa44.PORT), (dice.choice(IPS), dice.choice(PORTS))
+                if dice.random() < 0.5:
+                    here, there = there, here
+                return build.udp(here, there, dice.randbytes(dice.choice((20, 20, 20, 19, 21))))
+            case _:
+                header = self._ayiya(ipv6.NO_NEXT_HEADER)
+                return self._datagram(header + dice.choice((b"", b"", b"MOTD")), ayiya.PORT)
+
+    def _lookup(self) -> bytes:
+        """A message of a name service, now and then damaged."""
+        dice = self._dice
+        port = dice.choice((DNS, DNS, MDNS, LLMNR, NETBIOS, NETBIOS))
+        encode = self._encoded if port == NETBIOS else self._name
+        counts = [
+            dice.choice((0, 1, 1, 1, 2, 20)) if i < 2 else dice.randrange(2) for i in range(4)
+        ]
+        body = b"".join(encode() + dice.randbytes(4) for _ in range(counts[0]))
+        for _ in range(sum(counts[1:])):
+            size = dice.choice((0, 4, 16))
+            body += encode() + dice.randbytes(8) + size.to_bytes(2) + bytes(size)
+        header = dice.randbytes(2) + dice.choice((b"\x01\0", b"\x85\x80"))
+        message = header + struct.pack("!4H", *counts) + body
+        if dice.randrange(6) == 0:
+            message = message[: dice.randrange(len(message))]
+        if dice.randrange(12) == 0:
+            message = message[:4] + STUN_COOKIE + message[8:]
+        return self._datagram(message, port)
+
+    def _name(self) -> bytes:
+        """As text says, or ended by a pointer or by an impossible length."""
+        dice = self._dice
+        made = dns.build_name(dice.choice(NAMES)) if dice.random() < 0.7 else b"\6isatap\0"
+        return made[:-1] + dice.choice((b"\0", b"\0", b"\0", b"\xc0\x0c", b"\x40", b""))
+
+    def _encoded(self) -> bytes:
+        dice = self._dice
+        text = dice.choice(("ISATAP", "isatap", "SERVER", "isatap.example.o", "a.broker.examplex"))
+        octets = text.encode()[:15].ljust(dice.choice((15, 15, 15, 14)), b" ") + b"\0"
+        letters = b"".join(bytes([0x41 + (o >> 4), 0x41 + (o & 15)]) for o in octets)
+        if dice.randrange(6) == 0:
+            letters = letters[:4] + dice.choice((b"@", b"Q")) + letters[5:]
+        return bytes([len(letters)]) + letters + b"\0"
+
     # carriers
 
     def _around(self, packet: bytes) -> bytes:
+        """One more carrier; now and then one of its first octets is wrong."""
         dice = self._dice
+        if dice.random() < 0.4:
+            made = self._carried(packet)
+        elif packet[0] >> 4 == 4:
+            made = dice.choice((self._four_in_four, self._four_in_six))(packet)
+        else:
+            made = self._six_around(packet)
+        if dice.randrange(25) == 0:
+            damaged = bytearray(made)
+            damaged[dice.randrange(20, min(80, len(made)))] = dice.randrange(256)
+            made = bytes(damaged)
+        return made
+
+    def _carried(self, packet: bytes) -> bytes:
+        """In a header that names what it carries."""
+        dice = self._dice
+        six = packet[0] >> 4 == 6
+        ethertype = link.ETHERTYPE_IPV6 if six else link.ETHERTYPE_IPV4
+        protocol = sixinfour.PROTOCOL if six else 4
+        match dice.randrange(14):
+            case 0 | 1 | 2:
+                return self._gre_around(packet, ethertype)
+            case 3:
+                frame = vxlan.build(dice.getrandbits(24), self._ether(packet, ethertype))
+                return self._datagram(frame, dice.choice((vxlan.PORT, vxlan.LINUX_PORT)))
+            case 4:
+                options = bytes(dice.choice((0, 4, 252)))
+                payload = packet
+                if dice.random() < 0.3:
+                    ethertype, payload = gre.TRANSPARENT_ETHERNET, self._ether(packet, ethertype)
+                made = geneve.build(dice.getrandbits(24), ethertype, payload, options)
+                return self._datagram(made, geneve.PORT)
+            case 5:
+                return self._datagram(self._gtpu(packet), gtpu.PORT)
+            case 6 | 7:
+                return self._datagram(self._l2tp(packet), l2tp.PORT)
+            case 8:
+                fields = bytes(dice.choice((0, 0, 0, 4, 124)))
+                return self._datagram(gue.build(protocol, packet, fields=fields), gue.PORT)
+            case 9 | 10:
+                payload = self._ayiya(protocol) + packet + dice.choice((b"", b"", b"", b"\0"))
+                return self._datagram(payload, ayiya.PORT)
+            case 11:
+                if six:
+                    return self._datagram(packet, dice.choice((tsp.PORT, sixbed4.PORT)))
+                return self._datagram(packet + dice.choice((b"", b"", b"junk")), 5555)
+            case 12:
+                units = dice.choice((1, 4, 255))
+                head = bytes([dice.choice((protocol, protocol, 51)), units]) + bytes(units * 4 + 6)
+                return self._four(51, head + packet)
+            case _:
+                return self._error(packet)
+
+    def _error(self, packet: bytes) -> bytes:
+        """An ICMP error that quotes all or the start of a packet."""
+        dice = self._dice
+        quote = dice.choice((None, None, 28, 36, 68, 100, 0))
         if packet[0] >> 4 == 4:
-            carriers = (self._four_in_four, self._four_in_six)
-            return dice.choice(carriers)(packet)
+            kind = dice.choice((3, 4, 5, 11, 12, 8, 13))
+            return self._four(1, icmpv4.build_error(kind, 0, packet, quote=quote))
+        ends = self._address(), self._address()
+        body = icmpv6.build_error(*ends, dice.choice((1, 2, 3, 4, 5)), 0, packet[:quote])
+        return self._six(*ends, icmpv6.PROTOCOL, body)
+
+    def _gre_around(self, packet: bytes, ethertype: int) -> bytes:
+        dice = self._dice
+        payload = packet
+        match dice.randrange(8):
+            case 0:
+                ethertype, payload = gre.TRANSPARENT_ETHERNET, self._ether(packet, ethertype)
+            case 1:
+                labels = [dice.getrandbits(20) for _ in range(dice.choice((1, 2, 16, 17)))]
+                ethertype, payload = gre.MPLS, mpls.build(labels, packet)
+            case 2:
+                control = mpls.build([16], bytes(4) + self._ether(packet, ethertype))
+                ethertype, payload = gre.MPLS_MULTICAST, control
+            case 3:
+                flags = {
+                    "sequence": dice.choice((None, 1)),
+                    "acknowledgement": dice.choice((None, 2)),
+                }
+                made = gre.build_pptp(7, self._ppp(packet), **flags)
+                return self._four(gre.PROTOCOL, made)
+            case 4:
+                ethertype = dice.choice((0x8864, 0x880B, 0x0806, 0))
+            case _:
+                pass
+        routes = dice.choice((None, None, None, None, (), (b"abcd",), (b"",) * 17))
+        made = gre.build(
+            ethertype,
+            payload,
+            key=dice.choice((None, dice.getrandbits(32))),
+            sequence=dice.choice((None, None, 7)),
+            checksum=dice.random() < 0.4,
+            routes=routes,
+        )
+        if dice.randrange(6) == 0:
+            made = made[:-1] + bytes([made[-1] ^ 1])
+        match dice.randrange(4):
+            case 0:
+                return self._datagram(made, gre.UDP_PORT)
+            case 1:
+                return self._six(self._address(), self._address(), gre.PROTOCOL, made)
+            case _:
+                return self._four(gre.PROTOCOL, made)
+
+    def _ether(self, packet: bytes, ethertype: int) -> bytes:
+        """An Ethernet frame, with tags and with SNAP some of the time."""
+        dice = self._dice
+        vlans = tuple(dice.randrange(4096) for _ in range(dice.choice((0, 0, 0, 1, 2, 8, 9))))
+        if dice.randrange(4) == 0:
+            payload = self._snap(ethertype) + packet
+            return link.build_ethernet(payload, len(payload) & 0x3FF, bytes(6), bytes(6), vlans)
+        return link.build_ethernet(packet, ethertype, bytes(6), bytes(6), vlans)
+
+    def _snap(self, ethertype: int) -> bytes:
+        organisation = self._dice.choice((llc.SNAP, llc.BRIDGE_TUNNEL, bytes(6)))
+        return organisation + ethertype.to_bytes(2)
+
+    def _ppp(self, packet: bytes) -> bytes:
+        dice = self._dice
+        protocol = ppp.IPV6 if packet[0] >> 4 == 6 else ppp.IPV4
+        if dice.randrange(8) == 0:
+            protocol, packet = ppp.MPLS, mpls.build([dice.getrandbits(20)], packet)
+        elif dice.randrange(8) == 0:
+            protocol = dice.choice((ppp.MPLS_MULTICAST, 0xC021))
+        small = protocol & 1 and protocol < 0xFF and dice.random() < 0.3
+        made = ppp.build(
+            protocol, packet, address_control=dice.random() < 0.5, compressed=bool(small)
+        )
+        return made if dice.randrange(16) else b"\xff" + made
+
+    def _gtpu(self, packet: bytes) -> bytes:
+        dice = self._dice
+        extensions = ((0x85, bytes(2)),) * dice.choice((0, 0, 1, 16, 17))
+        made = gtpu.build(
+            1, packet, kind=dice.choice((255, 255, 255, 1)), extensions=extensions,
+            sequence=dice.choice((None, 1)),
+        )  # fmt: skip
+        if dice.randrange(4) == 0:
+            made = made[:2] + dice.choice((bytes(2), b"\0\x30", b"\xff\xff")) + made[4:]
+        return made
+
+    def _l2tp(self, packet: bytes) -> bytes:
+        dice = self._dice
+        if dice.randrange(8) == 0:
+            return l2tp.build_control(1, 2, 3, 4, packet)
+        made = l2tp.build_data(
+            1, 2, self._ppp(packet), length=dice.random() < 0.5,
+            sequence=dice.choice((None, (3, 4))), offset=dice.choice((None, 0, 5)),
+        )  # fmt: skip
+        if dice.randrange(8) == 0:
+            made = made[:2] + dice.choice((bytes(2), b"\0\x30", b"\xff\xff")) + made[4:]
+        return made
+
+    def _ayiya(self, next_header: int) -> bytes:
+        """Mostly sound; the capture's time begins in 1970."""
+        dice = self._dice
+        method, size = dice.choice(((0, 0), (1, 16), (2, 20), (3, 12), (3, 60)))
+        if dice.randrange(8) == 0:
+            method, size = dice.randrange(5), 4 * dice.randrange(16)
+        return ayiya.Header(
+            identity_type=dice.choice((0, 1, 1, 2, 2, 3)),
+            identity=bytes(1 << dice.choice((4, 4, 4, 5, 8, 3))),
+            hash_method=method,
+            signature=bytes(size),
+            authentication=dice.choice((0, 1, 2, 2, 3)),
+            opcode=dice.choice((0, 1, 1, 1, 7, 8)),
+            next_header=next_header,
+            epoch=dice.choice((0, 0, 86_400, 86_401, 1_700_000_000)),
+        ).build()
+
+    def _datagram(self, payload: bytes, port: int) -> bytes:
+        """In UDP, over either IP, with the port at the one end or the other, or at none."""
+        dice = self._dice
+        source, destination = port, dice.choice(PORTS)
+        if dice.random() < 0.5:
+            source, destination = destination, source
+        if dice.randrange(8) == 0:
+            source, destination = self._ports()
+        protocol, ends = udp.PROTOCOL, self._ends()
+        if dice.randrange(4) == 0:
+            ends = self._address(), self._address()
+        datagram = udp.build(*ends, source, destination, payload[:65_000])
+        if len(ends[0]) == 16:
+            return self._six(*ends, protocol, datagram)
+        return self._four(protocol, datagram)
+
+    def _six_around(self, packet: bytes) -> bytes:
+        dice = self._dice
         match dice.randrange(8):
             case 0 | 1 | 2:
                 return self._teredo_packet(packet)
@@ -201,6 +506,7 @@ class Grower:
             ipv4.build(
                 *self._ends(), protocol, payload, identification=dice.getrandbits(16),
                 more_fragments=dice.randrange(10) == 0,
+                fragment_offset=8 * (dice.randrange(40) == 0),
                 options=bytes(dice.choice((0, 0, 0, 4, 40))),
             )
         )  # fmt: skip
@@ -262,7 +568,24 @@ class Grower:
         dice = self._dice
         six = packet[0] >> 4 == 6
         ethertype = link.ETHERTYPE_IPV6 if six else link.ETHERTYPE_IPV4
-        match dice.randrange(12):
+        match dice.randrange(19):
+            case 12:
+                return self._serial(packet)
+            case 13:
+                return self._wireless(packet, ethertype)
+            case 14:
+                return self._session(packet)
+            case 15:
+                labels = [dice.getrandbits(20) for _ in range(dice.choice((1, 2, 3, 16, 17)))]
+                kind = dice.choice((mpls.ETHERTYPE, mpls.ETHERTYPE_MULTICAST))
+                stack = mpls.build(labels, packet)
+                return Whole("mpls", link.build_ethernet(stack, kind, bytes(6), bytes(6)))
+            case 16:
+                return Whole("ethernet in ethernet", self._ether(packet, ethertype))
+            case 17:
+                inner = self._ether(packet, ethertype)
+                outer = link.build_ethernet(inner, gre.TRANSPARENT_ETHERNET, bytes(6), bytes(6))
+                return Whole("bridged", outer)
             case 0:
                 return Whole("sll", build.sll(packet, ethertype), 113)
             case 1:
@@ -270,7 +593,7 @@ class Grower:
             case 2:
                 order = dice.choice(("big", "little"))
                 family = dice.choice(FAMILIES).to_bytes(4, order)  # type: ignore[arg-type]
-                return Whole("null", family + packet, 0)
+                return Whole("null", family + packet, dice.choice((0, 108)))
             case 3:
                 return Whole("raw", packet, dice.choice((12, 14, 101)))
             case 4:
@@ -284,6 +607,60 @@ class Grower:
                 return Whole("stacked", mac + tag + ethertype.to_bytes(2) + packet)
             case _:
                 return Whole("ethernet", build.ethernet(packet))
+
+    def _serial(self, packet: bytes) -> Whole:
+        dice = self._dice
+        if dice.random() < 0.5:
+            return Whole("ppp", self._ppp(packet), dice.choice((9, 50)))
+        ethertype = b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00"
+        address = dice.choice((0x0F, 0x8F, 0x7F))
+        return Whole("hdlc", bytes([address, 0]) + ethertype + packet, dice.choice((50, 104)))
+
+    def _session(self, packet: bytes) -> Whole:
+        """PPPoE, in Ethernet, where a short frame may be padded, and alone."""
+        dice = self._dice
+        made = pppoe.build(7, self._ppp(packet)[:65_000])
+        if dice.randrange(8) == 0:
+            made = made[:4] + dice.choice((bytes(2), b"\0\x20", b"\xff\xff")) + made[6:]
+        if dice.randrange(3) == 0:
+            return Whole("pppoe", made, 51)
+        made += bytes(dice.choice((0, 0, 6)))
+        return Whole("session", link.build_ethernet(made, 0x8864, bytes(6), bytes(6)))
+
+    def _wireless(self, packet: bytes, ethertype: int) -> Whole:
+        """802.11 with a header of each length, with or without radiotap."""
+        dice = self._dice
+        frame = bytearray(wlan.build(b"", bytes(6), bytes(6), qos=dice.random() < 0.5))
+        frame[1] = dice.choice((0, 1, 2, 3, 3, 0x80, 0x81, 0x04, 0x40))
+        if dice.randrange(8) == 0:
+            frame[0] = dice.randrange(256)
+        if frame[1] & 3 == 3:
+            frame[24:24] = bytes(6)
+        if frame[0] & 0x80 and frame[1] & 0x80:
+            frame += bytes(4)
+        if frame[0] & 0x80 and dice.randrange(3) == 0:
+            frame[-2 if not frame[1] & 0x80 else -6] |= 0x80
+            frame += bytes(14)
+        flags = dice.choice((0, 0, 0x10, 0x20, 0x30))
+        if dice.random() < 0.5:
+            return Whole("wlan", bytes(frame) + self._snap(ethertype) + packet, 105)
+        if flags & 0x20:
+            frame += bytes(-len(frame) % 4)
+        body = bytes(frame) + self._snap(ethertype) + packet + bytes(4 * (flags >> 4 & 1))
+        return Whole("radiotap", self._radiotap(flags) + body, 127)
+
+    def _radiotap(self, flags: int) -> bytes:
+        dice = self._dice
+        if dice.random() < 0.5:
+            return wlan.build_radiotap(flags)
+        words = dice.choice((1, 1, 2, 8, 9))
+        more = [dice.choice((0, 2, 3)) | 1 << 31 for _ in range(words - 1)]
+        present = b"".join(word.to_bytes(4, "little") for word in [*more, dice.choice((0, 2, 3))])
+        fields = bytes(dice.choice((0, 1, 8, 9, 15, 16))) + bytes([flags])
+        size = 4 + len(present) + len(fields)
+        version = int(dice.randrange(16) == 0)
+        length = dice.choice((size, size, size, size, 3, 0xFFFF))
+        return struct.pack("<BBH", version, 0, length) + present + fields
 
 
 def grown(dice: random.Random, count: int) -> list[Whole]:

@@ -19,8 +19,8 @@ from sensor.wire.addresses import SixRdDomain, packed
 from .. import build
 from ..decode.twins import Twins, capture_batches, cuts
 from ..decode.twins import batch_from as whole_batch
-from .corpus import Whole, captured, generated
-from .grown import grown
+from .corpus import Whole, captured, carried, generated
+from .grown import HASHES, grown
 from .test_mutation import SETTINGS, Mutator, batch_from
 
 # Set it to what a failed run printed to see the same frames again.
@@ -39,6 +39,7 @@ CHOICES = [
     DecodeSettings(
         sixrd=DOMAINS,
         known_servers=frozenset({packed("203.0.113.5"), packed("1.2.3.4"), build.NATIVE}),
+        names=HASHES,
     ),
     *(DecodeSettings(layers=layers) for layers in range(1, STACK_LIMIT)),
     *(DecodeSettings(tunnels=tunnels) for tunnels in range(1, TUNNEL_LIMIT)),
@@ -135,7 +136,7 @@ def twins() -> Twins:
 
 
 def test_frames_cut_at_every_length(twins: Twins) -> None:
-    rows = sum(twins.compare(cuts(frame)) for frame in packets() + generated())
+    rows = sum(twins.compare(cuts(frame)) for frame in packets() + generated() + carried())
     assert rows > 1_000
 
 
@@ -158,7 +159,7 @@ def chosen_seed() -> int:
 def seeds_for(folder: str | None, dice: random.Random) -> list[Whole]:
     """Frames to damage: a third each of captured, generated and grown ones."""
     found = captured(Path(folder)) if folder else []
-    made = generated() + packets()
+    made = generated() + carried() + packets()
     return found + made * (GROWN // len(made)) + grown(dice, GROWN)
 
 

@@ -92,13 +92,22 @@ def check(row: Observation, batch: FrameBatch) -> None:
     size = int(batch.captured[i])
     assert (row.captured_length, row.wire_length) == (size, int(batch.wire[i]))
     assert row.wire_length >= size
-    assert 0 < row.inner_offset <= size - 40 or (row.inner_offset == 0 and size >= 40)
-    assert row.inner_length >= 40
-    assert 0 < row.stack_length <= STACK_LIMIT
+    assert row.payload_offset <= size
+    if row.inner_length:
+        assert row.payload_offset <= row.inner_offset <= size - 40
+        assert row.inner_length >= 40
+    else:  # a packet that carries nothing through its tunnel
+        assert not any(row.inner_source + row.inner_destination)
+        assert row.inner_offset == row.has_transport == row.hop_limit == 0
+    assert row.stack_length <= STACK_LIMIT
     assert all(row.stack[: row.stack_length])
     assert not any(row.stack[row.stack_length :])
     assert row.kind in Kind.__members__.values()
-    assert row.kinds >> row.kind & 1
+    if row.kind == Kind.NONE:
+        assert (row.depth, row.kinds, row.anomalies) == (0, 0, Anomaly.TOO_MANY_LAYERS)
+    else:
+        assert row.stack_length
+        assert row.kinds >> row.kind & 1
     assert Confidence.WEAK <= row.confidence <= Confidence.CERTAIN
     assert row.reasons < 2 * max(Evidence)
     assert row.anomalies < 2 * max(Anomaly)
@@ -111,7 +120,7 @@ def check(row: Observation, batch: FrameBatch) -> None:
     if row.outer_version == 4:
         assert not any(row.outer_source[4:] + row.outer_destination[4:])
     assert not row.copy_of
-    assert not row.quoted
+    assert not row.quoted or row.confidence > Confidence.WEAK
 
 
 def check_batch(batch: FrameBatch) -> int:
@@ -122,17 +131,24 @@ def check_batch(batch: FrameBatch) -> int:
     reasons = [Reason(int(code)) for code in decoded.reasons]
     assert pack(rows).tobytes() == decoded.rows.tobytes()
     depths: dict[int, list[int]] = {}
-    believed = set()
+    believed, quoted, unfollowed = set(), set(), set()
     for row in rows:
         check(row, batch)
         depths.setdefault(row.frame, []).append(row.depth)
-        if row.confidence > Confidence.WEAK:
+        if row.kind == Kind.NONE:
+            unfollowed.add(row.frame)
+        elif row.quoted:
+            quoted.add(row.frame)
+        elif row.confidence > Confidence.WEAK:
             believed.add(row.frame)
     assert all(found == list(range(len(found))) for found in depths.values())
     assert all(len(found) <= TUNNEL_LIMIT for found in depths.values())
     # The ledger is exact: what a frame's rows are worth is what its reason says.
     assert frames_with(Reason.TUNNELLED, reasons, batch) == believed
-    assert frames_with(Reason.WEAK, reasons, batch) == depths.keys() - believed
+    assert frames_with(Reason.TOO_MANY_LAYERS, reasons, batch) == unfollowed
+    assert frames_with(Reason.QUOTED, reasons, batch) <= quoted
+    weak = depths.keys() - believed - unfollowed - frames_with(Reason.QUOTED, reasons, batch)
+    assert frames_with(Reason.WEAK, reasons, batch) == weak
     return len(rows)
 
 

@@ -39,6 +39,7 @@ KEPT = (
     "origin_ip",
     "origin_port",
 )
+INNER = frozenset(name for name in KEPT if name.startswith(("inner_", "hop_", "flow_")))
 
 
 def rows_of(whole: Whole, size: int) -> list[Observation]:
@@ -52,7 +53,7 @@ def check(whole: Whole) -> None:
     for size in range(len(whole.data) + 1):
         found = rows_of(whole, size)
         where = f"{whole.name}, cut to {size} bytes"
-        legible = sum(row.inner_offset + 40 <= size for row in expected)
+        legible = sum(0 < row.inner_offset <= size - 40 for row in expected)
         assert len(found) >= legible, where
         for i, row in enumerate(found):
             compare(row, expected[i] if i < len(expected) else None, size, where)
@@ -66,6 +67,8 @@ def compare(row: Observation, complete: Observation | None, size: int, where: st
     assert row.wire_length == complete.wire_length, where
     assert row.confidence <= complete.confidence, where
     for name in KEPT:
+        if name in INNER and not row.inner_length:
+            continue  # its header tells a tunnel by itself, of which the packet is cut off
         if name == "kinds" and row.confidence == Confidence.WEAK:
             assert row.kind in (complete.kind, Kind.IP6_IN_UDP), where
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from sensor.emit.rows import row_object
 from sensor.errors import OutputError
 from sensor.inspect import crosscheck
 from sensor.inspect.crosscheck import Comparison, Difference, cross_check
+from sensor.inspect.tshark import Ending
 from sensor.wire.addresses import build_sixtofour
 
 from .. import build
+from .fakes import FakeLayer, FakePacket
 
 TEREDO_FRAME = build.udp_frame(
     build.CLIENT, build.SERVER, build.authentication() + build.origin() + build.bubble()
@@ -25,24 +27,6 @@ TEREDO_FRAME = build.udp_frame(
 SIXTOFOUR_FRAME = build.sixinfour_frame(
     build.tcp6(build_sixtofour(build.V4A), build.OTHER), build.V4A
 )
-
-
-class FakeLayer:
-    """Fields of one layer, as pyshark hands them out."""
-
-    def __init__(self, name: str, fields: dict[str, str]) -> None:
-        self.layer_name = name
-        self._fields = {f"{name}.{key}": value for key, value in fields.items()}
-
-    def get_field(self, name: str) -> Any:
-        if name not in self._fields:
-            return None
-        return type("Field", (), {"show": self._fields[name]})()
-
-
-class FakePacket:
-    def __init__(self, *layers: FakeLayer) -> None:
-        self.layers = layers
 
 
 def teredo_packet(**changes: str) -> FakePacket:
@@ -53,6 +37,7 @@ def teredo_packet(**changes: str) -> FakePacket:
         "dst_ts_ipv4": "198.51.100.1",
         "dst_tc_port": "41658",
         "dst_tc_ipv4": "203.0.113.2",
+        "hlim": "21",
     }
     return FakePacket(
         FakeLayer("eth", {}),
@@ -76,6 +61,7 @@ def teredo_packet(**changes: str) -> FakePacket:
 def sixtofour_packet(embedded: str = "203.0.113.5") -> FakePacket:
     """What Wireshark reads in SIXTOFOUR_FRAME."""
     inner = {"src": "2002:cb00:7105::1", "dst": "2a00:db8:1::9", "src_6to4_gw_ipv4": embedded}
+    inner["hlim"] = "64"
     return FakePacket(
         FakeLayer("ip", {"src": "203.0.113.5", "dst": "192.0.2.4"}),
         FakeLayer("ipv6", inner),
@@ -94,8 +80,11 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             for frame in frames:
                 writer.write(frame, 1)
 
-        def found(path: str, tshark: str) -> Iterator[FakePacket]:
-            return iter(packets)
+        def found(
+            path: str, tshark: str, stopped: Callable[[], bool]
+        ) -> Generator[FakePacket, None, Ending]:
+            yield from packets
+            return Ending(0)
 
         monkeypatch.setattr(crosscheck, "packets", found)
         return cross_check(str(path), rows(frames), "true")
@@ -158,6 +147,7 @@ def test_known_reasons_are_told(check: Any) -> None:
             {
                 "src": "fe80::ffff:ffff:ffff",
                 "dst": "3ffe:831f:c633:6401:180e:5d45:34ff:8efd",
+                "hlim": "21",
             },
         ),
     ]
@@ -181,3 +171,47 @@ def test_frames_that_only_one_of_the_two_takes_for_tunnels(check: Any) -> None:
 def test_an_early_end_of_tshark_is_noticed(check: Any) -> None:
     with pytest.raises(OutputError, match="tshark ended after 1 of 2 frames"):
         check([TEREDO_FRAME, SIXTOFOUR_FRAME], [teredo_packet()])
+
+
+def test_the_list_of_differences_is_bounded(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crosscheck, "DIFFERENCES_KEPT", 2)
+    wrong = [teredo_packet(src="fe80::1", dst_tc_port="1") for _ in range(3)]
+    comparison = check([TEREDO_FRAME] * 3, wrong)
+    assert [found.frame for found in comparison.differences] == [1, 1]
+    assert (comparison.known, comparison.unknown) == (0, 6)
+
+
+def test_differences_with_a_reason_crowd_out_none_without(
+    check: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crosscheck, "DIFFERENCES_KEPT", 1)
+    legacy = bytes.fromhex("3ffe831f") + build.TEREDO[4:]
+    payload = build.authentication() + build.origin() + build.bubble(destination=legacy)
+    frame = build.udp_frame(build.CLIENT, build.SERVER, payload)
+    wrong = teredo_packet(src="fe80::1", dst_tc_port="1", dst_tc_ipv4="192.0.2.1")
+    comparison = check([frame, frame], [wrong, wrong])
+    assert [found.name for found in comparison.differences] == [
+        "inner.destination.ip",
+        "teredo.destination.ip",
+    ]
+    assert (comparison.known, comparison.unknown) == (4, 4)
+
+
+def test_a_row_of_no_frame_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: Any
+) -> None:
+    check([TEREDO_FRAME], [teredo_packet()])
+    for frame in (0, 2):
+        row = next(rows([TEREDO_FRAME])) | {"frame": frame}
+        with pytest.raises(OutputError, match=f"the row of frame {frame} was not compared"):
+            cross_check(str(tmp_path / "a.pcap"), [row], "true")
+
+
+def test_a_frame_beyond_the_limit_agrees_where_wireshark_sees_no_tunnel_either(
+    tmp_path: Path, check: Any
+) -> None:
+    plain = build.udp_frame(build.CLIENT, build.SERVER, b"x")
+    check([plain], [FakePacket(FakeLayer("ip", {}), FakeLayer("udp", {}))])
+    row = {"frame": 1, "kind": "none", "kinds": [], "stack": [], "anomalies": ["too-many-layers"]}
+    found = cross_check(str(tmp_path / "a.pcap"), [row], "true")
+    assert found == Comparison(compared=1)

@@ -9,10 +9,11 @@ import pytest
 
 from sensor.capture.writer import PcapWriter
 from sensor.errors import ConfigError
+from sensor.inspect import crosscheck
 from sensor.inspect.wireshark import find_tshark, packets
 
 from .. import build
-from ..command import run_sensor
+from ..command import call_sensor, run_sensor
 
 FRAMES = build.exchange()
 
@@ -48,7 +49,7 @@ def test_packets_come_in_order(capture: str, tshark: Path) -> None:
 def test_the_walk_may_end_early(capture: str, tshark: Path) -> None:
     walk = packets(capture, str(tshark))
     assert int(next(walk).number) == 1
-    walk.close()  # type: ignore[attr-defined]  # it is a generator; warnings are errors here
+    walk.close()  # warnings are errors here
 
 
 def test_a_damaged_capture_ends_where_it_is_damaged(capture: str, tshark: Path) -> None:
@@ -115,3 +116,18 @@ def test_the_command_lists_what_differs(tmp_path: Path, tshark: Path) -> None:
     assert "1 rows compared with Wireshark, 3 differences, 0 of them unexplained" in done.out
     assert "Wireshark did not decode 1 frame: 2" in done.out
     assert "frame 1 teredo.destination.port: 41658 here, absent there: Wireshark does" in done.out
+
+
+def test_the_command_says_how_many_differences_it_does_not_list(
+    tmp_path: Path, tshark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crosscheck, "DIFFERENCES_KEPT", 2)
+    legacy = bytes.fromhex("3ffe831f") + build.TEREDO[4:]
+    path = tmp_path / "odd.pcap"
+    with path.open("wb") as stream:
+        frame = build.udp_frame(build.RELAY, build.CLIENT, build.bubble(destination=legacy))
+        PcapWriter(stream).write(frame, 1)
+    done = call_sensor("decode", "--cross-check", str(path))
+    assert done.code == 0
+    assert "3 differences, 0 of them unexplained" in done.out
+    assert done.out.splitlines()[-1] == "  and 1 more"

@@ -31,6 +31,7 @@ from tests.track.rows import (
 
 OUTER = [CLIENT, NEIGHBOUR, MAPPED, OTHER_MAPPED, SERVER, SECOND, RELAY, STRANGER]
 OUTER += [PRIVATE, BROKER, (NATIVE, 3544), (packed("fd00::7"), 1000)]
+OUTER += [(MAPPED[0], 5072), (BROKER[0], 3653), (RELAY[0], 1701), (packed("192.88.99.2"), 1027)]
 INNER = [TEREDO, address_of(OTHER_MAPPED), NATIVE, NATIVE2, SITE, LINK_LOCAL]
 INNER += [packed("fd00::22"), packed("ff02::1"), packed("2002:cb00:7105::1")]
 FLAGS = [2, 2, 18, 18, 16, 17, 4, 20, 0, 255]
@@ -74,9 +75,11 @@ def likely(source: random.Random, number: int, time: int) -> Observation:
         source.choice(OUTER),
         frame=number,
         time=time,
-        kind=source.choice([Kind.TEREDO] * 5 + list(Kind)[1:]),
+        kind=source.choice([Kind.TEREDO] * 5 + [Kind.IP6_IN_UDP] * 3 + list(Kind)),
         confidence=source.choice(list(Confidence)),
-        outer_transport=source.choice([Transport.UDP] * 4 + [Transport.IPV6]),
+        quoted=source.choice([0] * 19 + [1]),
+        outer_transport=source.choice([Transport.UDP] * 6 + list(Transport)),
+        outer_key=source.choice([0, 0, 5, 0xFFFFFFFF]),
         outer_id=source.choice([0, 0, number & 0xFFFF]),
         teredo_packet=source.choice([TeredoPacket.DATA] * 3 + list(TeredoPacket)),
         inner_source=source.choice(INNER),
@@ -98,7 +101,7 @@ def likely(source: random.Random, number: int, time: int) -> Observation:
         trailer_count=source.choice([0, 0, 0, 2]),
         trailers_offset=source.randrange(200),
         inner_offset=source.randrange(100),
-        inner_length=source.randrange(40, 200),
+        inner_length=source.choice([0, *[source.randrange(40, 200)] * 9]),
         anomalies=source.choice([0, 0, 0, source.getrandbits(18)]),
         depth=source.choice([0, 0, 0, 0, 1]),
         vlan=source.choice([0, 0, 8]),

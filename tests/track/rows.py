@@ -15,6 +15,7 @@ from sensor.decode.settings import DecodeSettings
 from sensor.schema.records import Change, ExposureRecord, FlowRecord, TunnelRecord
 from sensor.schema.rows import STACK_LIMIT, Observation, pack, unpack
 from sensor.schema.words import (
+    Anomaly,
     Confidence,
     EventType,
     Evidence,
@@ -283,6 +284,57 @@ def bare(made: Observation, confidence: Confidence = Confidence.WEAK) -> Observa
         confidence=confidence,
         reasons=int(Evidence.EXACT_LENGTH),
         teredo_packet=TeredoPacket.NONE,
+    )
+
+
+def gre(made: Observation, key: int = 0) -> Observation:
+    """The same inner packet in GRE."""
+    return direct(made, Kind.GRE6)._replace(
+        outer_transport=Transport.GRE,
+        outer_key=key,
+        reasons=int(Evidence.GRE | Evidence.EXACT_LENGTH),
+    )
+
+
+def named(made: Observation, kind: Kind) -> Observation:
+    """The same inner packet in UDP with a sign of another kind than Teredo."""
+    data = 1 << Kind.V6UDPV4 if kind == Kind.TSP else 0
+    return bare(made, Confidence.STRONG)._replace(kind=kind, kinds=1 << kind | data)
+
+
+def message(source: End, destination: End, kind: Kind = Kind.AYIYA, **fields: Any) -> Observation:
+    """What a scheme says without an inner packet."""
+    return row(
+        source,
+        destination,
+        **(
+            {
+                "kind": kind,
+                "kinds": 1 << kind,
+                "reasons": int(Evidence.SCHEME_PORT),
+                "teredo_packet": TeredoPacket.NONE,
+                "inner_source": bytes(16),
+                "inner_destination": bytes(16),
+                "inner_length": 0,
+                "hop_limit": 0,
+            }
+            | fields
+        ),
+    )
+
+
+def unfollowed(source: End = CLIENT, destination: End = RELAY) -> Observation:
+    """A frame of more layers than the limit, and no tunnel among them."""
+    return message(
+        source,
+        destination,
+        Kind.NONE,
+        kinds=0,
+        reasons=0,
+        anomalies=int(Anomaly.TOO_MANY_LAYERS),
+        outer_transport=Transport.NONE,
+        outer_source_port=0,
+        outer_destination_port=0,
     )
 
 

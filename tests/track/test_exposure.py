@@ -8,7 +8,7 @@ import pytest
 
 from sensor.schema.records import ExposureRecord, Proof
 from sensor.schema.rows import Observation
-from sensor.schema.words import ExposureState
+from sensor.schema.words import Confidence, ExposureState, Kind, Transport
 from sensor.track import exposures
 from sensor.track.conversation import TCP
 from sensor.track.exposure import REMOTES_SHOWN
@@ -25,19 +25,25 @@ from tests.track.rows import (
     NONCE2,
     OTHER_MAPPED,
     PRIVATE,
+    PUBLIC,
     RELAY,
     RST,
     SITE,
     SYN,
     TEREDO,
+    End,
     Sensor,
     ack,
     actions,
     address_of,
     advertisement,
+    bare,
     bubble,
     direct,
+    gre,
     latest,
+    message,
+    named,
     proofs,
     qualified,
     rst,
@@ -442,3 +448,74 @@ def test_proofs_are_kept_once() -> None:
     proof = Proof("a", 1, 0, "SYN in")
     made.prove(proof, proof, Proof("a", 2, 5, "SYN in"))
     assert made.evidence == [proof]
+
+
+# through every kind
+
+SERVER_ENDS: dict[Kind, End] = {
+    Kind.AYIYA: (BROKER[0], 5072),
+    Kind.TSP: (BROKER[0], 3653),
+    Kind.L2TP6: (BROKER[0], 1701),
+    Kind.SIXA44: (packed("192.88.99.2"), 1027),
+    Kind.SIXBED4: (BROKER[0], 25790),
+    Kind.IP6_IN_UDP: (BROKER[0], 40000),
+}
+
+
+def handshake(client: End, server: End) -> list[Observation]:
+    """A connection to the client's SSH, told of the inner packets alone."""
+    ports = (49138, 22)
+    return [
+        tcp(server, client, NATIVE, SITE, ports),
+        tcp(client, server, SITE, NATIVE, ports[::-1], SYN | ACK, tcp_acknowledgement=1001),
+        tcp(server, client, NATIVE, SITE, ports, ACK, tcp_sequence=1001),
+    ]
+
+
+@pytest.mark.parametrize("kind", SERVER_ENDS)
+def test_a_service_is_exposed_through_each_kind_over_udp(kind: Kind) -> None:
+    sensor = Sensor()
+    server = SERVER_ENDS[kind]
+    if kind is not Kind.IP6_IN_UDP:
+        sensor.see(message(CLIENT, server, kind), message(server, CLIENT, kind))
+    rows = handshake(CLIENT, server)
+    if kind is Kind.IP6_IN_UDP:
+        sensor.see(*(bare(made, Confidence.STRONG) for made in rows))
+    elif kind is Kind.TSP:
+        sensor.see(*map(bare, rows))  # on the learned flow the weakest will do
+    else:
+        sensor.see(*(named(made, kind) for made in rows))
+    exposure = sensor.exposure()
+    assert exposure.tunnel_kind is kind
+    assert (exposure.state, exposure.port) == (ANSWERED, 22)
+    assert [what for _, what in proofs(exposure)] == ["SYN in", "SYN-ACK out"]
+    assert exposure.inside is not None
+    assert exposure.inside.ip == CLIENT[0]
+    assert exposure.carrier is Transport.UDP
+    assert exposure.hole_refreshed is not None
+
+
+def test_a_service_is_exposed_through_gre_and_needs_no_hole() -> None:
+    sensor = Sensor()
+    sensor.see(*(gre(made, 7) for made in handshake(PRIVATE, BROKER)))
+    exposure = sensor.exposure()
+    assert (exposure.tunnel_kind, exposure.state) == (Kind.GRE6, ANSWERED)
+    assert exposure.carrier is Transport.GRE
+    assert exposure.hole_refreshed is None
+    assert exposure.mapped is None
+
+
+def test_protocol_41_needs_no_hole_either() -> None:
+    sensor = Sensor()
+    sensor.see(*map(direct, handshake(PRIVATE, BROKER)))
+    assert sensor.exposure().carrier is Transport.IPV6
+    assert sensor.exposure().hole_refreshed is None
+
+
+def test_between_public_ends_no_kind_exposes_anything() -> None:
+    sensor = Sensor()
+    public = (PUBLIC[0], 40001)
+    server = SERVER_ENDS[Kind.AYIYA]
+    sensor.see(*(named(made, Kind.AYIYA) for made in handshake(public, server)))
+    assert sensor.exposures() == []
+    assert sensor.tunnel().client == public

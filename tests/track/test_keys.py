@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sensor.schema.words import Kind, Transport
 from sensor.track.keys import (
     client_key,
     conversation_key,
@@ -23,6 +24,8 @@ from tests.track.rows import (
     TEREDO,
     direct,
     echo,
+    gre,
+    message,
     row,
     syn,
     syn_ack,
@@ -85,3 +88,20 @@ def test_an_echo_is_told_by_its_identifier() -> None:
 
 def test_a_moved_conversation_has_the_key_it_would_have_had() -> None:
     assert moved_key(conversation_key(syn(), 3), 9) == conversation_key(syn(), 9)
+
+
+def test_gre_keeps_tunnels_between_two_ends_apart_by_their_keys() -> None:
+    made = gre(row(PUBLIC, BROKER), key=5)
+    key = client_key(made, padded(PUBLIC), padded(BROKER), NO_PARENT)
+    assert key == client_key(made, padded(BROKER), padded(PUBLIC), NO_PARENT)
+    others = [gre(made), gre(made, 6), gre(made, (1 << 32) - 1), direct(made)]
+    keys = {client_key(one, padded(PUBLIC), padded(BROKER), NO_PARENT) for one in others}
+    assert len(keys - {key}) == 4
+
+
+def test_over_tcp_the_client_is_the_tunnel_too() -> None:
+    over_udp = message(CLIENT, SERVER, Kind.TSP)
+    over_tcp = over_udp._replace(outer_transport=Transport.TCP)
+    key = client_key(over_tcp, padded(CLIENT), padded(SERVER), NO_PARENT)
+    assert key == client_key(over_tcp, padded(CLIENT), padded(RELAY), NO_PARENT)
+    assert key != client_key(over_udp, padded(CLIENT), padded(SERVER), NO_PARENT)

@@ -9,7 +9,7 @@ import pytest
 from sensor.schema.rows import Observation
 from sensor.schema.words import Confidence, Evidence, Kind, TeredoPacket, Transport
 from sensor.track import marks
-from sensor.track.marks import Marks, accepted, counts
+from sensor.track.marks import Marks, accepted, counts, is_traffic, shown
 from sensor.track.settings import TrackLimits
 from tests.track.rows import (
     BROKER,
@@ -26,10 +26,14 @@ from tests.track.rows import (
     bare,
     bubble,
     direct,
+    gre,
+    message,
+    named,
     qualified,
     row,
     seconds,
     syn,
+    unfollowed,
 )
 
 
@@ -95,6 +99,67 @@ def test_ipv6_in_udp_is_upgraded_by_a_sign_of_teredo() -> None:
     assert mark(other(STRONG)).kind == Kind.TEREDO
 
 
+@pytest.mark.parametrize(
+    "kind", [Kind.AYIYA, Kind.TSP, Kind.L2TP6, Kind.SIXA44, Kind.SIXBED4, Kind.TEREDO]
+)
+def test_a_flow_is_learned_from_each_kind_over_udp(kind: Kind) -> None:
+    """From a message without an inner packet, and of more than weak rows."""
+    mark = Marked()
+    assert mark(message(CLIENT, RELAY, kind)).kind == kind
+    for bare_one in (WEAK, STRONG):
+        after = mark(other(bare_one))
+        data = 1 << Kind.V6UDPV4 if kind is Kind.TSP else 0
+        assert (after.kind, after.kinds) == (kind, 1 << kind | data)
+        assert accepted(after)
+        assert after.reasons & Evidence.LEARNED_FLOW
+        assert (after.teredo_packet == TeredoPacket.DATA) == (kind is Kind.TEREDO)
+
+
+def test_a_weak_message_teaches_nothing() -> None:
+    mark = Marked()
+    assert not accepted(mark(message(CLIENT, RELAY, confidence=Confidence.WEAK)))
+    assert not accepted(mark(WEAK))
+
+
+def test_the_first_kind_that_is_named_stays_the_kind_of_a_flow() -> None:
+    """A tunnel of TSP leads to Teredo peers too."""
+    mark = Marked()
+    mark(message(CLIENT, RELAY, Kind.TSP))
+    teredo = mark(row(CLIENT, RELAY))
+    assert teredo.kind == Kind.TEREDO
+    assert not teredo.reasons & Evidence.LEARNED_FLOW
+    assert mark(other(STRONG)).kind == Kind.TSP
+
+
+def test_a_weak_row_of_another_kind_is_believed_on_a_learned_flow() -> None:
+    mark = Marked()
+    mark(message(CLIENT, RELAY, Kind.TSP))
+    after = mark(named(row(CLIENT, RELAY), Kind.AYIYA)._replace(confidence=Confidence.WEAK))
+    assert (after.kind, accepted(after)) == (Kind.AYIYA, True)
+
+
+def test_what_met_no_tunnel_is_shown_and_nothing_else() -> None:
+    mark = Marked()
+    first, second = mark(unfollowed()), mark(unfollowed())
+    for made in (first, second):
+        assert shown(made)
+        assert not accepted(made)
+        assert not counts(made)
+        assert not is_traffic(made)
+        assert made.copy_of == 0
+    over_udp = unfollowed()._replace(outer_transport=Transport.UDP)
+    mark(over_udp)
+    assert len(mark.marks._flows) == 0
+
+
+def test_quotations_are_shown_and_no_traffic() -> None:
+    quoted = row(CLIENT, RELAY, quoted=1)
+    assert (shown(quoted), accepted(quoted)) == (True, True)
+    assert not is_traffic(quoted)
+    assert not shown(WEAK)
+    assert not shown(WEAK._replace(quoted=1))
+
+
 def test_a_weak_row_with_a_sign_of_its_own_keeps_it() -> None:
     mark = Marked()
     mark(STRONG)
@@ -157,6 +222,8 @@ def test_only_udp_has_flows_to_learn() -> None:
     made = direct(row(PUBLIC, BROKER))
     assert mark(made) == made._replace(frame=1, time=seconds(0))
     assert made.outer_transport == Transport.IPV6
+    mark(gre(made))
+    mark(message(CLIENT, RELAY, Kind.TSP, outer_transport=Transport.TCP))
     assert len(mark.marks._flows) == 0
 
 
@@ -243,3 +310,12 @@ def test_a_weak_row_is_no_original() -> None:
     mark(bubble(CLIENT, RELAY, TEREDO))
     assert mark(WEAK).copy_of == 0
     assert mark(WEAK).copy_of == 3
+
+
+def test_a_message_repeated_at_once_is_a_copy_by_its_digest() -> None:
+    mark = Marked()
+    made = message(CLIENT, RELAY, outer_id=7)
+    mark(made)
+    assert mark(made, 0.05).copy_of == 1
+    assert mark(made._replace(inner_digest=5), 0.05).copy_of == 0
+    assert mark(made._replace(outer_id=8), 0.05).copy_of == 0

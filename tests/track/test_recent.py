@@ -13,6 +13,7 @@ from tests.track.rows import (
     TEREDO,
     advertisement,
     bubble,
+    message,
     solicitation,
     syn,
 )
@@ -113,3 +114,9 @@ def test_setup_is_told_apart_by_its_nonce_alone() -> None:
     assert first != view_key(advertisement(), SERVER, True)
     assert solicitation().teredo_packet == TeredoPacket.ROUTER_SOLICITATION
     assert NATIVE not in first
+
+
+def test_without_an_inner_packet_no_view_is_told_from_another() -> None:
+    """Every client of a broker begins with the same words."""
+    assert view_key(message(CLIENT, SERVER), SERVER, True) is None
+    assert view_key(message(CLIENT, SERVER, inner_length=40), SERVER, True) is not None

@@ -8,11 +8,13 @@ import pytest
 
 from sensor.schema.rows import Observation, pack
 from sensor.schema.words import (
+    Anomaly,
     Confidence,
     EventType,
     Evidence,
     Kind,
     TeredoPacket,
+    Transport,
     Vantage,
 )
 from sensor.track import scalar
@@ -54,6 +56,9 @@ from tests.track.rows import (
     direct,
     echo,
     flows,
+    gre,
+    message,
+    named,
     proofs,
     qualified,
     row,
@@ -64,6 +69,7 @@ from tests.track.rows import (
     tcp,
     types,
     udp,
+    unfollowed,
 )
 
 INSIDE, OUTSIDE = 0, 1  # captures
@@ -921,3 +927,89 @@ def test_marks_are_written_into_the_rows() -> None:
     assert rows["kinds"].tolist() == [1 << Kind.TEREDO] * 3
     assert rows["teredo_packet"].tolist() == [TeredoPacket.DATA] * 3
     assert (rows["reasons"] & Evidence.LEARNED_FLOW != 0).tolist() == [False, True, True]
+
+
+# what carries nothing, or is none
+
+
+def test_messages_without_an_inner_packet_are_traffic_and_no_more() -> None:
+    sensor = Sensor()
+    broker = (BROKER[0], 5072)
+    sensor.see(named(tcp(CLIENT, broker, SITE, NATIVE, (40000, 80)), Kind.AYIYA))
+    sensor.see(message(CLIENT, broker), message(broker, CLIENT), at=7)
+    tunnel = sensor.tunnel()
+    assert (tunnel.packets, tunnel.bytes) == (3, 300)
+    assert (tunnel.first_seen, tunnel.last_seen) == (seconds(0), seconds(7.001))
+    assert tunnel.scope.both_directions
+    assert [flow.source_packets for flow in flows(sensor.finish())] == [1]
+    assert sensor.exposures() == []
+
+
+def test_messages_alone_are_a_tunnel_that_met_nobody() -> None:
+    shown = Shown()
+    broker = (BROKER[0], 5072)
+    events = types(shown.see(message(CLIENT, broker))) + types(shown.see(message(broker, CLIENT)))
+    assert events == [EventType.TUNNEL]
+    state = shown.table.tunnel(0)
+    assert (state.packets, state.peers) == (2, 0)
+    assert (state.far_port, state.has_address) == (5072, 0)
+    over_tcp = message(CLIENT, broker, Kind.TSP, outer_transport=Transport.TCP)
+    assert types(shown.see(over_tcp)) == [EventType.TUNNEL]
+
+
+def test_anomalies_of_messages_are_told() -> None:
+    sensor = Sensor()
+    sensor.see(message(CLIENT, (BROKER[0], 5072), anomalies=int(Anomaly.BORROWED_PORT)))
+    assert sensor.tunnel().anomalies == ("borrowed-port",)
+
+
+@pytest.mark.parametrize("made", [unfollowed(), row(CLIENT, RELAY, quoted=1)])
+def test_what_is_no_traffic_leaves_no_trace(made: Observation) -> None:
+    sensor = Sensor()
+    assert sensor.see(made, made) == []
+    assert sensor.table.slots == {}
+    sensor.see([made, syn()._replace(depth=1)])
+    assert sensor.table.slots == {}
+    assert {one.copy_of for one in sensor.seen} == {0}
+
+
+def test_what_an_error_quotes_inside_a_tunnel_is_no_tunnel() -> None:
+    sensor = Sensor()
+    error = echo(CLIENT, RELAY, TEREDO, NATIVE, 1)
+    quoted = direct(syn())._replace(depth=1, quoted=1)
+    sensor.see([error, quoted], [error._replace(outer_id=9), quoted])
+    assert sensor.tunnel().kind is Kind.TEREDO
+    assert sensor.tunnel().packets == 2
+    sensor.see([error._replace(outer_id=9), quoted])
+    assert [one.copy_of for one in sensor.seen] == [2, 0]
+
+
+def test_a_message_in_a_tunnel_is_one_of_a_nested_tunnel() -> None:
+    sensor = Sensor()
+    sensor.see([gre(row(PRIVATE, BROKER)), message(CLIENT, (BROKER[0], 5072), depth=1)])
+    around, within = sensor.tunnels()
+    assert (within.kind, within.parent) == (Kind.AYIYA, around.id)
+
+
+# the same tunnel from both sides, of kinds that name no mapping
+
+
+def test_views_of_other_kinds_over_udp_are_joined_by_their_conversations() -> None:
+    sensor = Sensor(vantages=(Vantage.INSIDE, Vantage.OUTSIDE))
+    broker = (BROKER[0], 5072)
+    made = named(tcp(CLIENT, broker, SITE, NATIVE, (40000, 80)), Kind.AYIYA)
+    outside = made._replace(outer_source=MAPPED[0].ljust(16, b"\0"), source=OUTSIDE)
+    sensor.see(made, outside)
+    assert sensor.tunnel().client == CLIENT
+    assert sensor.tunnel().scope.vantage is Vantage.BOTH
+
+
+def test_views_of_other_kinds_are_not_joined_by_what_any_client_might_say() -> None:
+    sensor = Sensor(vantages=(Vantage.INSIDE, Vantage.OUTSIDE))
+    broker = (BROKER[0], 3653)
+    public = MAPPED[0].ljust(16, b"\0")
+    asks = named(echo(CLIENT, broker, LINK_LOCAL, NATIVE, 133), Kind.TSP)
+    begins = message(CLIENT, broker, Kind.TSP, outer_transport=Transport.TCP)
+    for made in (asks, begins):
+        sensor.see(made, made._replace(outer_source=public, source=OUTSIDE))
+    assert len(sensor.tunnels()) == 4

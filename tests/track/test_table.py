@@ -24,7 +24,7 @@ from sensor.decode.scalar import decode_batch
 from sensor.decode.settings import DecodeSettings
 from sensor.schema.records import Change
 from sensor.schema.rows import OBSERVATION, STACK_LIMIT, Observation, Rows, pack, unpack
-from sensor.schema.words import EventType, TeredoPacket, Vantage
+from sensor.schema.words import Confidence, EventType, Kind, TeredoPacket, Vantage
 from sensor.track import connectivity, conversations, exposures, hosts, index, marks, scalar, table
 from sensor.track.interface import NEVER, TableLike
 from sensor.track.settings import DEFAULT_ZONES, TrackLimits, TrackSettings, Zone, network
@@ -37,6 +37,7 @@ from tests.track.rows import (
     ACK,
     CLIENT,
     FIN,
+    MAPPED,
     NATIVE,
     NATIVE2,
     NEIGHBOUR,
@@ -47,16 +48,25 @@ from tests.track.rows import (
     START,
     SYN,
     TEREDO,
+    End,
     address_of,
+    bare,
     bubble,
+    echo,
+    gre,
+    message,
+    named,
     row,
     seconds,
     solicitation,
     syn,
     syn_ack,
+    tcp,
+    unfollowed,
 )
-from tests.track.world import Shown, World
+from tests.track.world import SCHEMES, Shown, World
 
+X, A, B = ((packed(f"203.0.113.{number}"), 1000 + number) for number in (51, 52, 53))
 LIMITS = TrackLimits(
     tunnels=20, conversations=50, flows=15, exposures=12, peers=4, promotions_per_minute=5
 )
@@ -288,6 +298,35 @@ def test_a_talk_of_everything(seed: int) -> None:
     assert max(histories) > 8
 
 
+def scheme(kind: Kind, server: End) -> list[Observation]:
+    """A tunnel of two public ends and one through a NAT, seen from both sides, all kinds of rows.
+
+    The server speaks first: nothing else tells which of the public ends is the client.
+    """
+    made = [message(server, X, kind), bare(row(X, server)), row(X, server)]
+    made += [bare(row(server, X), Confidence.STRONG), message(X, server, kind, confidence=1)]
+    for client in (CLIENT, MAPPED):
+        ends, source = (client, server), int(client is MAPPED)
+        asks = echo(*ends, SITE, NATIVE, 128)
+        said = [named(asks, kind), message(*ends, kind, inner_digest=7), gre(asks, server[1])]
+        said += [asks._replace(depth=1, quoted=1), unfollowed(*ends)]
+        said.append(named(tcp(*ends, SITE, NATIVE, (22, 40000)), kind))
+        made += [one._replace(source=source, depth=0) for one in said]
+    return made
+
+
+@pytest.mark.parametrize(("kind", "server"), SCHEMES)
+def test_every_kind_over_udp_is_tracked_alike(kind: Kind, server: End) -> None:
+    made = scheme(kind, server)
+    story = drive(Both(TrackSettings(), SIDES, label=kind.text), batches(stamped(made)))
+    first = story.tunnels[0]
+    assert (first.kind, first.client_port, first.packets) == (kind, X[1], 5)
+    assert first.kinds & 1 << Kind.TEREDO
+    joined = {(state.kind, state.local) for state in story.tunnels if state.joined >= 0}
+    assert joined == {(kind, 0), (Kind.GRE6, 0)}
+    assert {state.outer_key for state in story.tunnels} == {0, server[1]}
+
+
 def test_counters_of_nibbles_saturate() -> None:
     asked = [solicitation(nonce=b"\x10\x9f\xff\x9e\x9d\x9c\x9b\x9a")] * 11_000
     story = drive(Both(TrackSettings()), batches(stamped(asked)))
@@ -296,7 +335,6 @@ def test_counters_of_nibbles_saturate() -> None:
     assert counters.view(np.uint16)[[1, 5, 11]].tolist() == [11_000, 65_535, 11_000]
 
 
-X, A, B = ((packed(f"203.0.113.{number}"), 1000 + number) for number in (51, 52, 53))
 # What a packet between A and B belongs to changes with the last packet but one.
 CHANGES = {
     "another tunnel": ([(A, RELAY, A), (A, CLIENT, None), (CLIENT, RELAY, None)], (A, CLIENT), 1),

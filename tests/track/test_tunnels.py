@@ -7,7 +7,7 @@ from sensor.schema.rows import Observation
 from sensor.schema.words import Confidence, Kind, Transport, Vantage
 from sensor.track.identity import identity
 from sensor.track.settings import TrackSettings
-from sensor.track.tunnels import EMBEDDED_LIMIT, family
+from sensor.track.tunnels import EMBEDDED_LIMIT, Tunnel, family
 from sensor.wire import link, teredo
 from sensor.wire.addresses import build_isatap, build_sixtofour, packed
 from tests.track.rows import (
@@ -31,7 +31,10 @@ from tests.track.rows import (
     datagram,
     direct,
     flows,
+    gre,
     latest,
+    message,
+    named,
     qualified,
     row,
     seconds,
@@ -294,3 +297,43 @@ def test_teredo_over_ipv6_has_whole_addresses() -> None:
     assert tunnel.teredo.server == NATIVE
     assert tunnel.inside is not None
     assert tunnel.inside.zone == "inside"
+
+
+def test_tunnels_in_gre_are_told_apart_by_their_keys() -> None:
+    sensor = Sensor()
+    made = row(PRIVATE, BROKER)
+    sensor.see(gre(made), gre(made, 5), gre(row(BROKER, PRIVATE), 5))
+    plain, keyed = sensor.tunnels()
+    assert (plain.key, plain.outer_key) == ("gre6/10.0.0.7/192.0.2.4", None)
+    assert (keyed.key, keyed.outer_key) == ("gre6/10.0.0.7/192.0.2.4/5", 5)
+    assert (plain.packets, keyed.packets) == (1, 2)
+    assert keyed.transport is Transport.GRE
+    assert keyed.inside is not None
+    assert (keyed.client, keyed.remote) == (PRIVATE, BROKER)
+    frozen = sensor.table.tunnel(1)
+    again = Tunnel(1, frozen._replace(outer_key=6, first=frozen.first))
+    assert again.id != keyed.id == Tunnel(1, frozen).id
+
+
+def test_setup_over_tcp_is_a_tunnel_of_its_client() -> None:
+    sensor = Sensor()
+    broker = (BROKER[0], 3653)
+    for source, destination in ((CLIENT, broker), (broker, CLIENT)):
+        sensor.see(message(source, destination, Kind.TSP, outer_transport=Transport.TCP))
+    tunnel = sensor.tunnel()
+    assert tunnel.key == "tsp/192.168.0.2:41658"
+    assert (tunnel.transport, tunnel.client, tunnel.remote) == (Transport.TCP, CLIENT, broker)
+    assert tunnel.packets == 2
+
+
+def test_a_bare_tunnel_takes_the_first_name_that_a_packet_gives_it() -> None:
+    sensor = Sensor()
+    sensor.see(bare(row(CLIENT, RELAY), Confidence.STRONG))
+    assert sensor.tunnel().kind is Kind.IP6_IN_UDP
+    told = sensor.see(named(row(CLIENT, RELAY), Kind.AYIYA), named(row(CLIENT, RELAY), Kind.TSP))
+    tunnel = sensor.tunnel()
+    assert tunnel.kind is Kind.AYIYA
+    assert tunnel.kinds == sum(
+        1 << kind for kind in (Kind.IP6_IN_UDP, Kind.AYIYA, Kind.TSP, Kind.V6UDPV4)
+    )
+    assert actions(told) == ["tunnel-updated", "tunnel-updated"]

@@ -31,6 +31,7 @@ from tests.track.rows import (
     advertisement,
     bubble,
     direct,
+    message,
     qualified,
     row,
     solicitation,
@@ -137,6 +138,28 @@ def test_without_an_inside_end_a_tunnel_is_filed_under_its_likely_client(
     made: Observation, end: Side
 ) -> None:
     assert likely_client(made) is end
+
+
+@pytest.mark.parametrize(
+    ("kind", "server"),
+    [
+        (Kind.AYIYA, (BROKER[0], 5072)),
+        (Kind.AYIYA, (BROKER[0], 8374)),
+        (Kind.TSP, (BROKER[0], 3653)),
+        (Kind.L2TP6, (BROKER[0], 1701)),
+        (Kind.SIXBED4, (BROKER[0], 25790)),
+        (Kind.SIXA44, (packed("192.88.99.2"), 1027)),
+    ],
+)
+def test_the_end_where_a_scheme_serves_is_not_the_client(kind: Kind, server: End) -> None:
+    assert likely_client(message(server, MAPPED, kind)) is Side.DESTINATION
+    assert likely_client(message(MAPPED, server, kind)) is Side.SOURCE
+    # Two servers, or a port that serves another kind: the first who is seen to send.
+    assert likely_client(message(server, server, kind)) is Side.SOURCE
+    assert likely_client(message(server, MAPPED, Kind.IP6_IN_UDP)) is Side.SOURCE
+    # None of this is a claim.
+    assert inside_end(message(server, MAPPED, kind), DEFAULT) is Side.UNKNOWN
+    assert inside_end(message(server, CLIENT, kind), DEFAULT) is Side.DESTINATION
 
 
 # what it means for exposures

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sensor.schema.rows import Observation
-from sensor.schema.words import Kind, TeredoPacket
+from sensor.schema.words import Confidence, Kind, TeredoPacket, Transport
 from sensor.wire import icmpv6, ipv6
 from sensor.wire import tcp as tcp_wire
 from sensor.wire.addresses import packed
@@ -39,9 +39,13 @@ from tests.track.rows import (
     decoded,
     direct,
     echo,
+    gre,
+    message,
+    named,
     solicitation,
     tcp,
     udp,
+    unfollowed,
     unreachable_frame,
 )
 
@@ -61,6 +65,16 @@ NATIVES = [NATIVE, NATIVE, NATIVE2, packed("fd00::99"), packed("ff02::fb")]
 PORTS = [22, 80, 8080, 161]
 REMOTE_PORTS = [49138, 40000, 53]
 FLAGS = [SYN, SYN, SYN, SYN | ACK, SYN | ACK, ACK, ACK, RST, RST | ACK, FIN | ACK, SYN | RST]
+# Kinds over UDP that are no Teredo, and a server of each.
+SCHEMES: list[tuple[Kind, End]] = [
+    (Kind.AYIYA, (packed("192.0.2.20"), 5072)),
+    (Kind.AYIYA, (packed("192.0.2.20"), 8374)),
+    (Kind.TSP, (packed("192.0.2.21"), 3653)),
+    (Kind.TSP, (packed("192.0.2.21"), 3653)),
+    (Kind.L2TP6, (packed("192.0.2.22"), 1701)),
+    (Kind.SIXBED4, (packed("192.0.2.23"), 25790)),
+    (Kind.SIXA44, (packed("192.88.99.2"), 1027)),
+]
 STEPS = [0, 1_000, 1_000_000, 1_000_000, 30_000_000, 500_000_000, 999_999_999, 3_000_000_000]
 PAUSES = [31, 61, 301, 400, 3_700]  # seconds
 VLANS = [0, 0, 0, 8, 8, 5]
@@ -222,8 +236,10 @@ class World:
         return echo(*ends, icmpv6.ECHO_REQUEST, *number)._replace(teredo_packet=packet)
 
     def _other(self, talk: Talk) -> list[Observation]:
-        """Without UDP, nested, or both."""
+        """Another kind than Teredo, without UDP, nested, or both."""
         inside = self._varied(self._tcp(talk))
+        if self._chance.random() < 0.5:
+            return self._newer(talk, inside)
         sort = self._chance.random()
         if sort < 0.3:
             return [self._varied(direct(inside))]
@@ -242,6 +258,34 @@ class World:
         if sort < 0.8:
             return [around, nested]
         return [around, direct(inside)._replace(depth=1), nested._replace(depth=2)]
+
+    def _newer(self, talk: Talk, inside: Observation) -> list[Observation]:
+        """In GRE or with a sign of another kind; messages, quotations, and what is no tunnel."""
+        pick, digest = self._chance.choice, self._chance.getrandbits(64)
+        kind, server = SCHEMES[(talk.port + talk.remote_port + talk.client[1]) % len(SCHEMES)]
+        out = self._chance.random() < 0.5
+        ends = (talk.client, server) if out else (server, talk.client)
+        inner = (talk.own, talk.native) if out else (talk.native, talk.own)
+        ports = (talk.port, talk.remote_port) if out else (talk.remote_port, talk.port)
+        asks = echo(*ends, *inner, icmpv6.ECHO_REQUEST)
+        carried = self._varied(pick([asks, *[tcp(*ends, *inner, ports, pick(FLAGS))] * 3]))
+        over_tcp = message(*ends, Kind.TSP, outer_transport=Transport.TCP, inner_digest=digest)
+        quotation = [carried, named(inside, kind)._replace(depth=1, quoted=1)]
+        return pick(
+            [
+                [gre(inside, pick([0, 5, 1 << 31]))],
+                [named(carried, kind)],
+                [named(carried, kind)],
+                [carried],
+                [bare(carried, pick([Confidence.WEAK, Confidence.STRONG]))],
+                [message(*ends, kind, confidence=pick(list(Confidence)), inner_digest=digest)],
+                [over_tcp],
+                [unfollowed(*ends)],
+                [named(carried, kind)._replace(quoted=1)],
+                quotation,
+                [gre(inside, 5), message(*ends, kind, depth=1)],
+            ]
+        )
 
 
 def unreachable(talk: Talk) -> bytes:

@@ -174,9 +174,19 @@ def test_a_later_fragment_stops_the_walk() -> None:
     assert walk(FRAGMENT, data) == expected
 
 
-def test_the_last_of_several_fragment_headers_counts() -> None:
-    data = build_fragment(FRAGMENT, 1, 0, True) + build_fragment(TCP, 2, 8, False)
-    assert walk(FRAGMENT, data).fragment == Fragment(2, 8, False)
+def test_of_several_fragment_headers_the_first_that_is_not_atomic_counts() -> None:
+    real, atomic = build_fragment(FRAGMENT, 1, 0, True), build_fragment(FRAGMENT, 2, 0, False)
+    last = build_fragment(TCP, 3, 0, False)
+    assert walk(FRAGMENT, real + atomic + last).fragment == Fragment(1, 0, True)
+    assert walk(FRAGMENT, atomic + real + last).fragment == Fragment(1, 0, True)
+    assert walk(FRAGMENT, atomic + last).fragment == Fragment(3, 0, False)
+    assert walk(FRAGMENT, build_fragment(TCP, 1, 8, False)).fragment == Fragment(1, 8, False)
+
+
+def test_the_reserved_bits_of_a_fragment_header() -> None:
+    data = bytearray(build_fragment(TCP, 1, 8, False))
+    data[1], data[3] = 0x80, data[3] | 6
+    assert walk(FRAGMENT, bytes(data)).fragment == Fragment(1, 8, False, 0x203)
 
 
 def test_mobility_alone_is_the_transport() -> None:

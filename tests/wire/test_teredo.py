@@ -312,6 +312,24 @@ def test_trailer_round_trip(
     assert packet.unparsed == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "lengths"),
+    [
+        (teredo.TRAILER_NONCE, {4}),
+        (teredo.TRAILER_RANDOM_PORT_MISPRINT, {2}),
+        (teredo.TRAILER_ALTERNATE_ADDRESS, {8, 14, 20, 26}),
+        (teredo.TRAILER_NEIGHBOUR_DISCOVERY, {4}),
+        (teredo.TRAILER_RANDOM_PORT, {2}),
+        (0, set()),
+        (6, set()),
+        (255, set()),
+    ],
+)
+def test_a_known_trailer_has_the_length_of_its_type(kind: int, lengths: set[int]) -> None:
+    known = {length for length in range(256) if Trailer(0, kind, bytes(length)).known}
+    assert known == lengths
+
+
 def test_a_bubble_is_a_bare_header() -> None:
     header = teredo.parse(BUBBLE).header
     assert header == ipv6.IPv6Header(0, 0, 0, ipv6.NO_NEXT_HEADER, 21, CLIENT, PEER)

@@ -1,0 +1,50 @@
+"""Is this the setup of a tunnel by TSP? Its words tell (RFC 5572 section 4)."""
+
+from __future__ import annotations
+
+from sensor.decode.trace import Trace
+from sensor.decode.verdict import Outer, Verdict, datagram_anomalies
+from sensor.errors import DecodeError
+from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
+from sensor.wire import tsp
+from sensor.wire.cursor import Cursor
+
+
+def _on_port(outer: Outer) -> bool:
+    return tsp.PORT in (outer.source_port, outer.destination_port)
+
+
+def judge_segment(text: bytes, trace: Trace) -> Verdict | None:
+    """TCP on the port of TSP: a segment that begins with its words, None if it does not."""
+    setup = trace.check("begins as a TSP command does", tsp.is_setup(text))
+    if not setup and not trace.check("begins as a TSP reply does", tsp.is_reply(text)):
+        return None
+    confidence = Confidence.CERTAIN if setup else Confidence.STRONG
+    return _verdict(confidence, Evidence.TSP | Evidence.SCHEME_PORT, Anomaly(0))
+
+
+def judge_datagram(payload: bytes, outer: Outer, trace: Trace) -> Verdict | None:
+    """UDP on any port: a signalling header and words; a bare reply only on the port of TSP."""
+    try:
+        tsp.parse(Cursor(payload))
+    except DecodeError:
+        return None
+    text = payload[tsp.HEADER_LENGTH :]
+    expected = _on_port(outer)
+    setup = tsp.is_setup(text)
+    if not trace.check("is TSP signalling", setup or (expected and tsp.is_reply(text))):
+        return None
+    evidence = Evidence.TSP | (Evidence.SCHEME_PORT if expected else Evidence(0))
+    certain = setup and expected
+    confidence = Confidence.CERTAIN if certain else Confidence.STRONG
+    return _verdict(confidence, evidence, datagram_anomalies(outer))
+
+
+def _verdict(confidence: Confidence, evidence: Evidence, anomalies: Anomaly) -> Verdict:
+    return Verdict(
+        kind=Kind.TSP,
+        kinds=1 << Kind.TSP,
+        confidence=confidence,
+        evidence=evidence,
+        anomalies=anomalies,
+    )

@@ -1,0 +1,126 @@
+"""The section of the report about names that were looked up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sensor.emit.witness import LOOKUPS_SHOWN, witness_lines
+from sensor.schema.witness import Witness
+from sensor.wire.addresses import packed
+from tests.emit.factory import SECOND, START
+
+HOST, RESOLVER, ROGUE = map(packed, ("192.168.1.20", "192.168.1.1", "192.168.1.66"))
+GROUP = packed("224.0.0.252")
+NAME = "teredo.ipv6.microsoft.com"
+ASKED = Witness(0, 3, START, "dns", False, NAME, "teredo-server", HOST, RESOLVER, ())
+TOLD = ASKED._replace(
+    frame=4, time=START + SECOND, answer=True, addresses=(packed("65.55.158.118"),)
+)
+
+
+def lines(*witnesses: Witness, captures: tuple[str, ...] = ("a.pcap",)) -> list[str]:
+    found = witness_lines(witnesses, captures, START)
+    return ["".join(words for words, _ in line) for line in found]
+
+
+def rows(*witnesses: Witness) -> list[str]:
+    return lines(*witnesses)[3:]
+
+
+def asked(**fields: Any) -> Witness:
+    return ASKED._replace(**fields)
+
+
+def told(**fields: Any) -> Witness:
+    return TOLD._replace(**fields)
+
+
+def test_nothing_looked_up_is_no_section() -> None:
+    assert lines() == []
+
+
+def test_a_question_with_its_answer_is_one_line() -> None:
+    assert lines(ASKED, TOLD) == [
+        "",
+        "NAMES LOOKED UP: 1",
+        " TIME       ASKED BY      ASKED        PROTOCOL  NAME                       ANSWER       "
+        "  FRAME",
+        " 07:01:55Z  192.168.1.20  192.168.1.1  dns       teredo.ipv6.microsoft.com  65.55.158.118"
+        "      4",
+    ]
+
+
+def test_what_nobody_answered_is_said() -> None:
+    assert rows(ASKED) == [
+        " 07:01:54Z  192.168.1.20  192.168.1.1  dns       teredo.ipv6.microsoft.com  none seen"
+        "      3"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "text"),
+    [
+        ((), "no address "),
+        ((ROGUE,), "192.168.1.66 "),
+        ((ROGUE, RESOLVER, HOST), "192.168.1.66 +2 "),
+        ((packed("2001:db8::1"),), "2001:db8::1 "),
+    ],
+)
+def test_what_was_answered(addresses: tuple[bytes, ...], text: str) -> None:
+    (line,) = rows(ASKED, told(addresses=addresses))
+    assert f"{NAME}  {text}" in line
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        None,
+        asked(protocol="llmnr"),
+        asked(name="win10.ipv6.microsoft.com"),
+        asked(asker=ROGUE),
+    ],
+)
+def test_an_answer_whose_question_nobody_saw(question: Witness | None) -> None:
+    found = rows(TOLD) if question is None else rows(question, TOLD)
+    assert "65.55.158.118, no question seen" in found[-1]
+    assert all("none seen" in line for line in found[:-1])
+
+
+def test_questions_to_a_group_are_answered_by_anyone() -> None:
+    question = asked(protocol="llmnr", name="isatap", teller=GROUP)
+    answer = told(protocol="llmnr", name="isatap", teller=ROGUE, addresses=(ROGUE,))
+    (line,) = rows(question, answer)
+    assert "192.168.1.20  192.168.1.66  llmnr" in line
+    assert "no question" not in line
+    # In mDNS the answer goes to the group too.
+    (line,) = rows(question, answer._replace(asker=GROUP))
+    assert "224.0.0.252  192.168.1.66  llmnr" in line
+    assert "no question" not in line
+
+
+def test_frames_of_several_captures_name_theirs() -> None:
+    found = lines(TOLD, told(source=1, name="isatap"), captures=("x/a.pcap", "y/b\x1b.pcap"))
+    assert found[3].endswith("    a.pcap:4")
+    assert found[4].endswith(r" b\x1b.pcap:4")
+
+
+def test_another_day_is_told() -> None:
+    (line,) = rows(asked(time=START + 86_400 * SECOND))
+    assert line.startswith(" 2026-11-22 07:01:54Z  ")
+
+
+def test_hostile_names_stay_on_their_line() -> None:
+    (line,) = rows(asked(name="isatap.\x1b[31m\n" + "x" * 300))
+    assert r"isatap.\x1b[31m\n" + "x" * 28 + "...  " in line
+    assert line.isprintable()
+
+
+def test_more_than_anyone_reads_is_counted() -> None:
+    many = [asked(name=f"isatap.{i}.example") for i in range(LOOKUPS_SHOWN + 7)]
+    found = lines(*many)
+    assert found[1] == "NAMES LOOKED UP: 27"
+    assert found[-1] == " ... and 7 more"
+    assert sum(".example" in line for line in found) == LOOKUPS_SHOWN
+    assert len(lines(*many[:LOOKUPS_SHOWN])) == LOOKUPS_SHOWN + 3
