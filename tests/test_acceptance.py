@@ -16,6 +16,8 @@ TUNNELS = {
     "miredo/nat-inside.pcap": {"teredo": 22},
     "miredo/nat-outside.pcap": {"teredo": 22},
     "zeek/Teredo.pcap": {"teredo": 29},
+    "zeek/gtp8_teredo.pcap": {"teredo": 10},
+    "zeek/ayiya3.pcap": {"ayiya": 35},
     "ndpi/teredo.pcap": {"teredo": 24},
     "zeek/6in4.pcap": {"6in4": 1},
     "zeek/ping6-in-ipv4.pcap": {"6in4": 10},
@@ -69,6 +71,25 @@ def test_look_alikes_give_no_row(name: str, captures: Path) -> None:
 def test_replay_counts_the_same_frames(name: str, captures: Path) -> None:
     *_, ledger = objects(call_sensor("replay", "--format", "ndjson", str(captures / name)))
     assert ledger["v6tunnel"]["sensor"].get("kinds", {}) == TUNNELS.get(name, {})
+
+
+def test_every_trailer_in_a_mobile_network_is_read(captures: Path) -> None:
+    """Nonce, alternate address and random port of frame 1, as RFC 6081 has them on the wire."""
+    found = rows(captures / "zeek/gtp8_teredo.pcap")
+    assert all("gtpu" in row["stack"] for row in found)
+    assert found[0]["teredo"]["trailers"] == [
+        {"type": 1, "name": "nonce", "value": "77a05e76"},
+        {
+            "type": 3,
+            "name": "alternate-address",
+            "addresses": [{"ip": "172.24.204.200", "port": 56528}],
+        },
+        {"type": 5, "name": "random-port", "port": 57208},
+    ]
+    names = Counter(
+        trailer["name"] for row in found for trailer in row["teredo"].get("trailers", ())
+    )
+    assert names == {"nonce": 7, "alternate-address": 7, "random-port": 5}
 
 
 @pytest.mark.parametrize("name", MIREDO)
