@@ -44,6 +44,8 @@ COMPILED = ("sensor.capture.records", "sensor.decode.kernel", "sensor.track.tabl
 
 # Runs of frames in memory at a time: one is tracked, the next one is read and decoded.
 SLOTS = 2
+# Rows whose keys the reading thread makes: where there are fewer, it is the busier one of the two.
+MANY_ROWS = 4_096
 
 _REASONS = max(Reason) + 1
 
@@ -311,7 +313,8 @@ class Replay:
         reading = self._finished_bytes + sum(each.bytes_read for each in self._open.values())
         if run is None:
             return _Portion(None, damages, reading)
-        self._table.prepare(run.decoded.rows)
+        if len(run.decoded.rows) >= MANY_ROWS:
+            self._table.prepare(run.decoded.rows)
         return _Portion((run.batch, run.decoded), damages, reading, run.whole, run.late)
 
     # merging by packet time

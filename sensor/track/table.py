@@ -2709,7 +2709,8 @@ class Table:
     def prepare(self, rows: Rows) -> None:
         """Make ahead, perhaps in another thread, what ``update`` will need of these very rows.
 
-        For rows in the order of their updates; those that never came to be updated are forgotten.
+        For rows in the order of their updates. Those that never came to be updated are forgotten
+        with the next that do; others need not be prepared.
         """
         self._prepared.append(self._made(rows))
 
@@ -2731,11 +2732,11 @@ class Table:
         if before is not None:
             self._rooms.append(before.ahead)
         # The same rows once more were prepared for one turn; what waits is for later ones.
-        while self._prepared and (before is None or rows is not before.rows):
-            found = self._prepared.popleft()
-            if found.rows is rows:
-                return found
-            self._rooms.append(found.ahead)
+        again = before is not None and rows is before.rows
+        for i in range(0 if again else len(self._prepared)):
+            if self._prepared[i].rows is rows:
+                self._rooms += [self._prepared.popleft().ahead for _ in range(i)]
+                return self._prepared.popleft()
         return self._made(rows)
 
     def _events(self) -> list[Event]:
