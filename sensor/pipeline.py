@@ -19,7 +19,7 @@ from sensor.ahead import ahead
 from sensor.capture.batch import FrameBatch
 from sensor.capture.files import CaptureFile, first_time, may_wait, unknown_link_type
 from sensor.capture.selection import EVERYTHING, Selection
-from sensor.decode.decoded import Decoded, Run, Whole
+from sensor.decode.decoded import Decoded, Run
 from sensor.decode.kernel import Kernel
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import CaptureError
@@ -44,8 +44,6 @@ COMPILED = ("sensor.capture.records", "sensor.decode.kernel", "sensor.track.tabl
 
 # Runs of frames in memory at a time: one is tracked, the next one is read and decoded.
 SLOTS = 2
-# Rows whose keys the reading thread makes: where there are fewer, it is the busier one of the two.
-MANY_ROWS = 4_096
 
 _REASONS = max(Reason) + 1
 
@@ -133,13 +131,12 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class _Portion:
-    """One run of frames of one capture, decoded, and what reading came upon until then."""
+    """One run of frames of one capture, and what reading came upon until then."""
 
-    frames: tuple[FrameBatch, Decoded] | None  # None: there are no more
+    frames: tuple[FrameBatch, Kernel] | None  # and who decodes them; None: there are no more
     damages: list[CaptureError]  # since the portion before
     bytes_read: int  # of all captures
-    whole: dict[int, Whole] = field(default_factory=dict)  # see ``Run``
-    late: bool = False
+    decoded: Decoded | None = None  # if that is done already
 
 
 class Replay:
@@ -151,8 +148,9 @@ class Replay:
     of each tunnel, and those of exposures. ``name_role`` says which names of ``decode.names``
     belong to tunnels, for ``witnesses``.
 
-    Captures are read and decoded in a second thread, ahead of what is tracked. But where reading
-    may wait for a writer all is done in one: there an interrupt must end the wait.
+    Captures are read in a second thread, ahead of what is tracked; whichever of the two has time
+    decodes. But where reading may wait for a writer all is done in one: there an interrupt
+    must end the wait.
     """
 
     def __init__(
@@ -175,11 +173,12 @@ class Replay:
         self._selection = selection
         # From here on for the thread that reads.
         self._kernels = [Kernel(decode) for _ in range(SLOTS)]
-        self._reassembly: Reassembly | None = None  # made when there is a fragment
         self._found: list[CaptureError] = []
         self._open: dict[int, CaptureFile] = {}
         self._finished_bytes = 0
+        self._busy = False  # the other thread, which sets it: then this one has time to decode
         # And these for the other.
+        self._reassembly: Reassembly | None = None  # made when there is a fragment
         self._scopes: set[Scope] = set()
         self._foreign: set[int] = set()  # captures of a link type that cannot be read
         self._table = table = Table(track, tuple(source.vantage for source in sources))
@@ -210,11 +209,19 @@ class Replay:
             portions = ahead(portions, SLOTS)
         with closing(portions):
             for portion in portions:
-                self._take(portion)
-                self.on_batch()
-                yield from self._changes()
+                self._busy = True
+                for run in self._runs(portion):
+                    self._track(run)
+                    self.on_batch()
+                    yield from self._changes()
+                self._busy = False
                 if self.stopped:
                     break
+            self.on_batch()
+        if self._reassembly is not None and not self.stopped:
+            for run in self._reassembly.finish():
+                self._track(run)
+                self.on_batch()
         if self.ledger.last is not None:
             self._tracker.sweep(self.ledger.last)
         self._tracker.finish()
@@ -231,21 +238,34 @@ class Replay:
                 self._scopes.add(change.record.scope)
         return changes
 
-    def _take(self, portion: _Portion) -> None:
-        """Track and count one run of frames of one capture."""
+    def _runs(self, portion: _Portion) -> Iterator[Run]:
+        """The frames of a portion, decoded, with fragments put together; most have none."""
         self.damages += portion.damages
         self.bytes_read = portion.bytes_read
         if portion.frames is None:
             return
-        batch, decoded = portion.frames
-        rows, whole = decoded.rows, portion.whole
+        batch, kernel = portion.frames
+        decoded = portion.decoded or kernel.decode(batch)
+        if self._reassembly is None and len(decoded.fragments):
+            from sensor.decode.reassembly import Reassembly  # it brings the scalar decoder
+
+            self._reassembly = Reassembly(self._settings)
+        if self._reassembly is None:
+            yield Run(batch, decoded, {})
+        else:
+            yield from self._reassembly.take(batch, decoded)
+
+    def _track(self, run: Run) -> None:
+        """Track and count frames that follow each other in one capture."""
+        batch, decoded, whole = run.batch, run.decoded, run.whole
+        rows = decoded.rows
 
         def octets(row: Observation) -> bytes:
             made = whole.get(row.frame)
             return made.data if made else batch.frame(row.frame - batch.first_frame)
 
         self._tracker.update(rows, octets)
-        self.ledger.see(batch, decoded.reasons, rows, portion.late)
+        self.ledger.see(batch, decoded.reasons, rows, run.late)
         if self.ledger.reasons[Reason.NAME]:
             self._note_names(batch, decoded.reasons == Reason.NAME)
         if self.ledger.reasons[Reason.UNKNOWN_LINK_TYPE]:
@@ -290,32 +310,22 @@ class Replay:
 
     def _portions(self) -> Generator[_Portion]:
         """All that there is to track, in order; each valid until SLOTS more are asked for."""
-        for batch, kernel in zip(self._parts(), itertools.cycle(self._kernels), strict=False):
-            for run in self._runs(batch, kernel.decode(batch)):
-                yield self._portion(run)
-        for run in self._reassembly.finish() if self._reassembly else ():
-            yield self._portion(run)
+        for frames in zip(self._parts(), itertools.cycle(self._kernels), strict=False):
+            decoded = self._decoded(*frames) if self._busy else None
+            yield self._portion(frames, decoded)
         yield self._portion(None)
 
-    def _runs(self, batch: FrameBatch, decoded: Decoded) -> Iterator[Run]:
-        """The batch with its fragments put together; most observations have none."""
-        if self._reassembly is None and len(decoded.fragments):
-            from sensor.decode.reassembly import Reassembly  # it brings the scalar decoder
+    def _decoded(self, batch: FrameBatch, kernel: Kernel) -> Decoded:
+        decoded = kernel.decode(batch)
+        self._table.prepare(decoded.rows)
+        return decoded
 
-            self._reassembly = Reassembly(self._settings)
-        if self._reassembly is None:
-            yield Run(batch, decoded, {})
-        else:
-            yield from self._reassembly.take(batch, decoded)
-
-    def _portion(self, run: Run | None) -> _Portion:
+    def _portion(
+        self, frames: tuple[FrameBatch, Kernel] | None, decoded: Decoded | None = None
+    ) -> _Portion:
         damages, self._found = self._found, []
-        reading = self._finished_bytes + sum(each.bytes_read for each in self._open.values())
-        if run is None:
-            return _Portion(None, damages, reading)
-        if len(run.decoded.rows) >= MANY_ROWS:
-            self._table.prepare(run.decoded.rows)
-        return _Portion((run.batch, run.decoded), damages, reading, run.whole, run.late)
+        reading = sum(capture.bytes_read for capture in self._open.values())
+        return _Portion(frames, damages, self._finished_bytes + reading, decoded)
 
     # merging by packet time
 

@@ -8,10 +8,9 @@ import threading
 import time
 import tracemalloc
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +21,7 @@ from sensor.capture.files import CaptureFile
 from sensor.capture.selection import Selection
 from sensor.capture.writer import PcapWriter
 from sensor.data import resource
-from sensor.decode.decoded import Decoded
-from sensor.decode.kernel import Kernel
+from sensor.decode.decoded import Run
 from sensor.decode.settings import DecodeSettings, FragmentLimits
 from sensor.emit.identity import event_id
 from sensor.pipeline import Ledger, Replay, Source
@@ -305,17 +303,16 @@ def test_a_run_of_frames_stays_as_it_is_while_it_is_tracked(
 ) -> None:
     noise = b"\xff" * 14 + b"noise"
     mixed = [each for frame in FRAMES for each in [frame, *[(frame[0], noise)] * unwanted]]
-    take = Replay._take
+    track = Replay._track
     tracked: list[tuple[int, bytes]] = []
 
-    def take_slowly(self: Replay, portion: Any) -> None:
+    def track_slowly(self: Replay, run: Run) -> None:
         time.sleep(0.01)  # until all is read ahead that may be
-        if portion.frames is not None:
-            batch, _ = portion.frames
-            tracked.extend((int(batch.times[i]), batch.frame(i)) for i in range(len(batch)))
-        take(self, portion)
+        batch = run.batch
+        tracked.extend((int(batch.times[i]), batch.frame(i)) for i in range(len(batch)))
+        track(self, run)
 
-    monkeypatch.setattr(Replay, "_take", take_slowly)
+    monkeypatch.setattr(Replay, "_track", track_slowly)
     wanted = Selection(keep=lambda frame, linktype, wire: frame != noise)
     observed = replay(capture(tmp_path / "mixed.pcap", mixed), selection=wanted)
     found = exposures(list(observed.changes()))
@@ -327,11 +324,11 @@ def test_a_run_of_frames_stays_as_it_is_while_it_is_tracked(
 def test_a_fault_of_the_second_thread_is_one_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     observed = replay(str(demo.PATH))
 
-    def fail(self: Kernel, batch: FrameBatch) -> Decoded:
+    def fail(self: CaptureFile) -> Iterator[FrameBatch]:
         assert threading.current_thread() is not threading.main_thread()
         raise MemoryError
 
-    monkeypatch.setattr(Kernel, "decode", fail)
+    monkeypatch.setattr(CaptureFile, "batches", fail)
     with pytest.raises(MemoryError):
         list(observed.changes())
 

@@ -548,13 +548,13 @@ def test_an_interrupt_ends_the_other_observations_too(
 ) -> None:
     from sensor.pipeline import Replay
 
-    take = Replay._take
+    track = Replay._track
 
-    def interrupted(self: Replay, batch: Any) -> None:
-        take(self, batch)
+    def interrupted(self: Replay, run: Any) -> None:
+        track(self, run)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Replay, "_take", interrupted)
+    monkeypatch.setattr(Replay, "_track", interrupted)
     copy = tmp_path / "copy.pcap"
     copy.write_bytes(demo.PATH.read_bytes())
     done = call_sensor("replay", "--separate", "--fail-on", "low", DEMO, str(copy))
