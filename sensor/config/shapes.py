@@ -21,6 +21,7 @@ from sensor.wire.addresses import packed
 Places = dict[str, Place]
 
 _MAX_TEXT = 64
+_NAMED = 12  # keys of a section, where a text says what it may hold
 _MAX_DIGITS = 20  # with sign and underscores; every limit is smaller
 
 
@@ -96,7 +97,9 @@ class Section:
 
     @property
     def expects(self) -> str:
-        return "a mapping with " + ", ".join(key.name for key in self.keys)
+        names = [key.name for key in self.keys]
+        more = f" and {len(names) - _NAMED} more: see `sensor config schema`"
+        return "a mapping with " + ", ".join(names[:_NAMED]) + more * (len(names) > _NAMED)
 
     @property
     def defaults(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def test_no_row_differs_from_wireshark(captures: Path, tshark: Path) -> None:
         name = path.relative_to(captures).as_posix()
         damages: list[CaptureError] = []
         found = cross_check(str(path), rows(str(path), damages), str(tshark))
-        assert (name, found.unexplained, found.undecoded, damages) == (name, [], [], [])
+        assert (name, found.differences, found.undecoded, damages) == (name, [], [], [])
         assert (name, found.compared) == (name, COMPARED.get(name, 0))
         assert (name, found.unseen) == (name, [])
 
