@@ -75,6 +75,8 @@ class FrameBatch:
     def slice(self, i: int, j: int) -> FrameBatch:
         """Rows ``i`` up to but without ``j`` as a view: nothing is copied."""
         rows = range(len(self))[i:j]
+        if len(rows) == len(self):
+            return self
         columns = {name: getattr(self, name)[rows.start : rows.stop] for name in _COLUMNS}
         first_frame = self.first_frame + rows.start
         return FrameBatch(self.arena, first_frame=first_frame, source=self.source, **columns)

@@ -132,6 +132,8 @@ class Reassembly:
         times, limit = edits.batch.times, self._limits.idle_ns
         while self._entries and start < stop:
             oldest = next(iter(self._entries.values())).datagram.time
+            if edits.last - oldest <= limit and oldest - edits.first <= limit:
+                return  # young at any time of the batch
             # What lies far ahead is too old as well: a clock was set back.
             if abs(int(times[start]) - oldest) > limit:
                 self._give_up_oldest()
@@ -275,6 +277,7 @@ class _Edits:
     def __init__(self, batch: FrameBatch, decoded: Decoded) -> None:
         self.batch = batch
         self.start = 0  # of what was not handed out yet
+        self.first, self.last = int(batch.times.min()), int(batch.times.max())
         self._rows = decoded.rows
         self._reasons = decoded.reasons.copy()
         self._frames = decoded.rows["frame"].astype(np.int64) - batch.first_frame
