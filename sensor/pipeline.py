@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,8 +129,7 @@ class Ledger:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Portion:
+class _Portion(NamedTuple):
     """One run of frames of one capture, and what reading came upon until then."""
 
     frames: tuple[FrameBatch, Kernel] | None  # and who decodes them; None: there are no more

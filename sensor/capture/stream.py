@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import select
 import stat
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import select
 
 STDIN = "-"
 MAGIC_SIZE = 4
@@ -77,6 +79,8 @@ class Source:
             self.size = status.st_size
             self._follow = follow
         else:
+            import select  # few captures are pipes
+
             self._pipe = select.poll()
             self._pipe.register(self._raw.fileno(), select.POLLIN)
 

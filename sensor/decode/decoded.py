@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +10,10 @@ import numpy.typing as npt
 from sensor.capture.batch import FrameBatch
 from sensor.schema.rows import Rows
 
-
-def _none() -> npt.NDArray[np.int64]:
-    return np.empty((0, 2), np.int64)
+_NONE = np.empty((0, 2), np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """Rows of a batch, and for each frame of it what became of the frame (``Reason``).
 
     ``fragments`` has a line for each frame with a fragment of what may hold a tunnel: the frame's
@@ -26,7 +22,7 @@ class Decoded:
 
     rows: Rows
     reasons: npt.NDArray[np.uint8]
-    fragments: npt.NDArray[np.int64] = field(default_factory=_none)
+    fragments: npt.NDArray[np.int64] = _NONE
 
 
 class Whole(NamedTuple):

@@ -226,7 +226,8 @@ class _Builder:
 
 def _is_covered(module: str) -> bool:
     """Whether the digest changes with its source: what changes unseen is built in each process."""
-    return _HERE.parents[1].joinpath(*module.split(".")).with_suffix(".py") in sources()
+    package, _, path = module.partition(".")
+    return package == _HERE.parent.name and path.replace(".", "/") + ".py" in sources()
 
 
 def _keep(folder: Folder | None, module: str, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -441,7 +441,7 @@ def test_padding_behind_a_short_fragment_does_not_count() -> None:
 def test_a_fragment_that_is_none_is_passed_over() -> None:
     batch = batch_of([ethernet(SYN)])
     found = decode_batch(batch, DecodeSettings())
-    wrong = replace(found, fragments=np.array([[0, 60]], dtype=np.int64))
+    wrong = found._replace(fragments=np.array([[0, 60]], dtype=np.int64))
     (run,) = Reassembly(DecodeSettings()).take(batch, wrong)
     assert run.decoded.rows.tobytes() == found.rows.tobytes()
     assert run.decoded.reasons.tolist() == found.reasons.tolist()
