@@ -12,9 +12,10 @@ from sensor.decode.verdict import (
     shape_anomalies,
 )
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
-from sensor.wire.ayiya import OLD_PORT, PORT, Header
+from sensor.wire.ayiya import Header
+from sensor.wire.ports import AYIYA_OLD_PORT, AYIYA_PORT
 
-_PORTS = frozenset((PORT, OLD_PORT))
+_PORTS = frozenset((AYIYA_PORT, AYIYA_OLD_PORT))
 _DAY = 86_400
 _SIGNS = Evidence.EPOCH | Evidence.CHECKSUM | Evidence.EXACT_LENGTH | Evidence.SCHEME_PORT
 _SECOND = 1_000_000_000

@@ -7,14 +7,16 @@ from dataclasses import replace
 from sensor.decode.inner import Inner
 from sensor.decode.verdict import Outer, Verdict, datagram_anomalies
 from sensor.schema.words import Confidence, Evidence, Kind
-from sensor.wire import icmpv6, sixa44, sixbed4, tsp
+from sensor.wire import icmpv6, sixa44
 from sensor.wire.addresses import (
     ALL_ROUTERS,
+    SIXA44_RELAY,
     UNSPECIFIED,
     LeakingAddress,
     parse_sixa44,
     parse_sixbed4,
 )
+from sensor.wire.ports import SIXA44_PORT, SIXBED4_PORT, TSP_PORT
 
 
 def name(verdict: Verdict, inner: Inner, outer: Outer) -> Verdict:
@@ -27,24 +29,24 @@ def name(verdict: Verdict, inner: Inner, outer: Outer) -> Verdict:
         if proved(inner, outer):
             return _named(_surer(verdict), kind, outer)
     ports = (outer.source_port, outer.destination_port)
-    if sixbed4.PORT in ports:
+    if SIXBED4_PORT in ports:
         found = _strong(verdict) if _is_solicitation(inner) else verdict
         return _named(found, Kind.SIXBED4, outer)
-    if tsp.PORT in ports:
+    if TSP_PORT in ports:
         return _named(verdict, Kind.TSP, outer)
-    if sixa44.PORT in ports and sixa44.RELAY in (outer.source, outer.destination):
+    if SIXA44_PORT in ports and SIXA44_RELAY in (outer.source, outer.destination):
         return _named(verdict, Kind.SIXA44, outer)
     return verdict
 
 
-_PORTS = {Kind.SIXA44: sixa44.PORT, Kind.SIXBED4: sixbed4.PORT, Kind.TSP: tsp.PORT}
+_PORTS = {Kind.SIXA44: SIXA44_PORT, Kind.SIXBED4: SIXBED4_PORT, Kind.TSP: TSP_PORT}
 
 
 def _named(verdict: Verdict, kind: Kind, outer: Outer) -> Verdict:
     evidence = verdict.evidence
     if _PORTS[kind] in (outer.source_port, outer.destination_port):
         evidence |= Evidence.SCHEME_PORT
-    if kind is Kind.SIXA44 and sixa44.RELAY in (outer.source, outer.destination):
+    if kind is Kind.SIXA44 and SIXA44_RELAY in (outer.source, outer.destination):
         evidence |= Evidence.ANYCAST_RELAY
     label = 1 << Kind.V6UDPV4 if kind is Kind.TSP else 0
     return replace(verdict, kind=kind, kinds=1 << kind | label, evidence=evidence)
@@ -66,9 +68,9 @@ def _is_sixa44(inner: Inner, outer: Outer) -> bool:
     source, destination = parse_sixa44(inner.header.source), parse_sixa44(inner.header.destination)
     if _holds_end(source, destination, outer):
         return True
-    if outer.destination == sixa44.RELAY:
+    if outer.destination == SIXA44_RELAY:
         return source.inside == outer.source
-    return outer.source == sixa44.RELAY and destination.inside == outer.destination
+    return outer.source == SIXA44_RELAY and destination.inside == outer.destination
 
 
 def _is_sixbed4(inner: Inner, outer: Outer) -> bool:
@@ -94,7 +96,7 @@ def _is_solicitation(inner: Inner) -> bool:
 def is_sixa44_bubble(length: int, outer: Outer) -> bool:
     """RFC 6751 section 6.2: 20 octets between a client and the relay's port."""
     ends = ((outer.source, outer.source_port), (outer.destination, outer.destination_port))
-    return length == sixa44.BUBBLE_LENGTH and (sixa44.RELAY, sixa44.PORT) in ends
+    return length == sixa44.BUBBLE_LENGTH and (SIXA44_RELAY, SIXA44_PORT) in ends
 
 
 def judge_bubble(outer: Outer) -> Verdict:

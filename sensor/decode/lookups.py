@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from sensor.decode.located import located
-from sensor.decode.names import DNS, LLMNR, MDNS, NETBIOS, name_service
+from sensor.decode.names import name_service
 from sensor.decode.scalar import Frame
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import DecodeError
 from sensor.schema.witness import Witness
 from sensor.wire import dns, nbns
+from sensor.wire.ports import DNS_PORT, LLMNR_PORT, MDNS_PORT, NETBIOS_PORT
 
 RoleOf = Callable[[str], str | None]
 
 MAX_ADDRESSES = 16  # told for one name; those behind them in order are left out
 _MAX_ALIASES = 16  # one leading to the other
 
-_PROTOCOLS = {DNS: "dns", MDNS: "mdns", LLMNR: "llmnr", NETBIOS: "nbns"}
+_PROTOCOLS = {DNS_PORT: "dns", MDNS_PORT: "mdns", LLMNR_PORT: "llmnr", NETBIOS_PORT: "nbns"}
 _ADDRESS_LENGTHS = {dns.TYPE_A: 4, dns.TYPE_AAAA: 16}
 _TELLING = frozenset({dns.TYPE_CNAME, *_ADDRESS_LENGTHS})
 
@@ -72,7 +73,7 @@ def witnesses(frame: Frame, settings: DecodeSettings, role_of: RoleOf) -> list[W
 def said(payload: bytes, port: int, role_of: RoleOf) -> list[Said]:
     """The names in the payload of the name service at ``port`` that ``role_of`` knows."""
     try:
-        if port == NETBIOS:
+        if port == NETBIOS_PORT:
             return _said_netbios(nbns.parse(payload), role_of)
         return _said(dns.parse(payload), role_of) if port in _PROTOCOLS else []
     except DecodeError:

@@ -13,10 +13,7 @@ from functools import reduce
 from operator import or_
 from typing import NamedTuple
 
-DNS = 53
-MDNS = 5353
-LLMNR = 5355
-NETBIOS = 137
+from sensor.wire.ports import DNS_PORT, LLMNR_PORT, MDNS_PORT, NETBIOS_PORT
 
 MAX_NAMES = 16  # of one message; later ones are not looked at
 MAX_NAME = 255  # octets (RFC 1035 section 2.3.4)
@@ -89,7 +86,7 @@ def _ending_bit(name: str) -> int:
 
 def name_service(source_port: int, destination_port: int) -> int:
     """The port of the name service that a UDP datagram belongs to, 0 if to none."""
-    for port in (DNS, MDNS, LLMNR, NETBIOS):
+    for port in (DNS_PORT, MDNS_PORT, LLMNR_PORT, NETBIOS_PORT):
         if port in (source_port, destination_port):
             return port
     return 0
@@ -109,7 +106,7 @@ def holds_name(payload: bytes, port: int, hashes: NameHashes) -> bool:
     names = questions + _pair(payload, 6) + _pair(payload, 8) + _pair(payload, 10)
     position = _HEADER_LENGTH
     for number in range(min(names, MAX_NAMES)):
-        if port == NETBIOS and _netbios(payload, position, hashes):
+        if port == NETBIOS_PORT and _netbios(payload, position, hashes):
             return True
         position, found = _name(payload, position, hashes)
         if found:

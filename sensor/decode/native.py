@@ -10,8 +10,8 @@ from sensor.decode.walk import Next, Step, Walk
 from sensor.errors import DecodeError
 from sensor.schema.words import Anomaly, Layer, Reason, Transport
 from sensor.wire import gre, icmpv4, ipv4, ipv6, link, tcp
-from sensor.wire import tsp as tsp_wire
 from sensor.wire.cursor import Cursor
+from sensor.wire.ports import TSP_PORT
 from sensor.wire.sixinfour import PROTOCOL
 
 # Of a protocol-41 packet in an ICMP error at least these octets are quoted (RFC 792).
@@ -235,7 +235,7 @@ def tcp_segment(walk: Walk, span: Span, reason: Reason) -> Reason:
         header = tcp.parse(cursor)
     except DecodeError:
         return reason
-    if tsp_wire.PORT not in (header.source_port, header.destination_port):
+    if TSP_PORT not in (header.source_port, header.destination_port):
         return reason
     walk.trace.layer("tcp", span.start, header)
     body = span.after(span.start + header.data_offset)

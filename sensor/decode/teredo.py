@@ -40,7 +40,7 @@ from sensor.wire.teredo import Packet
 
 STUN_COOKIE = bytes.fromhex("2112a442")
 # Geneve's protocol type for IPv6 stands where an origin indication has its inverted port.
-GENEVE_PORT = 0x86DD ^ 0xFFFF
+GENEVE_ORIGIN = 0x86DD ^ 0xFFFF
 
 _FORBIDDEN_FLAGS = FLAG_RESERVED | FLAG_UNIVERSAL | FLAG_GROUP
 
@@ -217,7 +217,7 @@ def _has_bare_origin(packet: Packet) -> bool:
 
 
 def _looks_like_geneve(packet: Packet) -> bool:
-    return _has_bare_origin(packet) and packet.origins[0].port == GENEVE_PORT
+    return _has_bare_origin(packet) and packet.origins[0].port == GENEVE_ORIGIN
 
 
 def _packet_type(candidate: Candidate, evidence: Evidence) -> TeredoPacket:

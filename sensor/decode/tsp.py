@@ -8,10 +8,11 @@ from sensor.errors import DecodeError
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
 from sensor.wire import tsp
 from sensor.wire.cursor import Cursor
+from sensor.wire.ports import TSP_PORT
 
 
 def _on_port(outer: Outer) -> bool:
-    return tsp.PORT in (outer.source_port, outer.destination_port)
+    return TSP_PORT in (outer.source_port, outer.destination_port)
 
 
 def judge_segment(text: bytes, trace: Trace) -> Verdict | None:

@@ -18,9 +18,18 @@ from sensor.errors import DecodeError
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind, Layer, Reason, Transport
 from sensor.wire import geneve, gre, gtpu, gue, ipv4, ipv6, l2tp, vxlan
 from sensor.wire.cursor import Cursor
+from sensor.wire.ports import (
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    VXLAN_LINUX_PORT,
+    VXLAN_PORT,
+)
 from sensor.wire.sixinfour import PROTOCOL
 
-_VXLAN_PORTS = frozenset((vxlan.PORT, vxlan.LINUX_PORT))
+_VXLAN_PORTS = frozenset((VXLAN_PORT, VXLAN_LINUX_PORT))
 _IN_GUE = frozenset((IPV4_INSIDE, PROTOCOL, gre.PROTOCOL))
 _IN_IP = frozenset((IPV4_INSIDE, UDP, PROTOCOL, gre.PROTOCOL, ipv6.AUTHENTICATION))
 
@@ -33,15 +42,15 @@ def carrier(walk: Walk, span: Span) -> Next | Reason | None:
     source, destination = walk.outer.source_port, walk.outer.destination_port
     if destination in _VXLAN_PORTS:
         return _vxlan(walk, span)
-    if destination == geneve.PORT:
+    if destination == GENEVE_PORT:
         return _geneve(walk, span)
-    if destination == gre.UDP_PORT:
+    if destination == GRE_PORT:
         return _gre(walk, span)
-    if gtpu.PORT in (source, destination):
+    if GTPU_PORT in (source, destination):
         return _gtpu(walk, span)
-    if l2tp.PORT in (source, destination):
+    if L2TP_PORT in (source, destination):
         return _l2tp(walk, span)
-    if gue.PORT in (source, destination):
+    if GUE_PORT in (source, destination):
         return _gue(walk, span)
     return None
 
@@ -152,7 +161,7 @@ def _ipv6_in_gue(walk: Walk, carried: Span) -> Next | Reason | None:
         return None
     inner, carried = found
     rest = carried.length
-    on_port = gue.PORT in (walk.outer.source_port, walk.outer.destination_port)
+    on_port = GUE_PORT in (walk.outer.source_port, walk.outer.destination_port)
     expected = on_port and walk.trust is not Confidence.WEAK
     believed = (expected and inner.plausible and inner.length <= rest) or proves_itself(inner, rest)
     verdict = Verdict(

@@ -10,6 +10,7 @@ from sensor.emit.networks import network, use
 from sensor.emit.texts import mac_text
 from sensor.wire import addresses
 from sensor.wire.addresses import TeredoAddress, text
+from sensor.wire.ports import TEREDO_PORT
 
 _EUI64 = bytes.fromhex("fffe")  # between the halves of a MAC address, RFC 4291 appendix A
 _NAT64 = bytes.fromhex("0064ff9b") + bytes(8)
@@ -167,7 +168,7 @@ def _teredo_wrongs(decoded: TeredoAddress) -> Iterator[str]:
         yield "the flag bit U is set, which Teredo leaves clear"
     if decoded.group:
         yield "the flag bit G is set, which Teredo leaves clear"
-    if decoded.ip == decoded.server and decoded.port == addresses.TEREDO_PORT:
+    if decoded.ip == decoded.server and decoded.port == TEREDO_PORT:
         yield "the mapping is the server itself: a packet to it loops"
 
 
@@ -186,7 +187,7 @@ def _server_link_local(address: bytes) -> Finding | None:
         "link-local address of a Teredo server (RFC 4380 section 5.3.2)",
         [
             Part("64-79", "8000", "flags", "cone bit set"),
-            Part("80-95", "f227", "port", f"every bit inverted: {addresses.TEREDO_PORT}"),
+            Part("80-95", "f227", "port", f"every bit inverted: {TEREDO_PORT}"),
             Part("96-127", raw, "server", value),
         ],
         wrong=list(_not_global("server", server)),

@@ -118,7 +118,7 @@ from sensor.track.limits import (
 )
 from sensor.track.settings import Network, TrackSettings
 from sensor.track.vantage import SERVER_PORTS
-from sensor.wire import sixa44
+from sensor.wire.addresses import SIXA44_RELAY
 
 # Words as plain numbers: compiled code knows no enumerations.
 
@@ -499,7 +499,7 @@ _AYIYA_PORT, _FIRST_AYIYA_PORT = SERVER_PORTS[Kind.AYIYA]
 ((_TSP_PORT,), (_L2TP_PORT,), (_SIXBED4_PORT,)) = (
     SERVER_PORTS[kind] for kind in (Kind.TSP, Kind.L2TP6, Kind.SIXBED4)
 )
-_RELAY = int.from_bytes(sixa44.RELAY, "little")
+_RELAY = int.from_bytes(SIXA44_RELAY, "little")
 
 
 @compiled

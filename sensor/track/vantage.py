@@ -7,15 +7,15 @@ from typing import Protocol
 from sensor.schema.rows import Observation
 from sensor.schema.words import End, Kind, TeredoPacket
 from sensor.track.settings import TrackSettings, Zone
-from sensor.wire import ayiya, l2tp, sixa44, sixbed4, tsp
-from sensor.wire.addresses import is_private, parse_teredo
+from sensor.wire.addresses import SIXA44_RELAY, is_private, parse_teredo
+from sensor.wire.ports import AYIYA_OLD_PORT, AYIYA_PORT, L2TP_PORT, SIXBED4_PORT, TSP_PORT
 
 # Where servers of a scheme listen by default.
 SERVER_PORTS = {
-    Kind.AYIYA: (ayiya.PORT, ayiya.OLD_PORT),
-    Kind.TSP: (tsp.PORT,),
-    Kind.L2TP6: (l2tp.PORT,),
-    Kind.SIXBED4: (sixbed4.PORT,),
+    Kind.AYIYA: (AYIYA_PORT, AYIYA_OLD_PORT),
+    Kind.TSP: (TSP_PORT,),
+    Kind.L2TP6: (L2TP_PORT,),
+    Kind.SIXBED4: (SIXBED4_PORT,),
 }
 
 
@@ -88,7 +88,7 @@ def likely_client(row: Observation) -> End:
 def _serves(kind: int, ip: bytes, port: int) -> bool:
     """Whether an outer end is where the servers of a kind are."""
     if kind == Kind.SIXA44:
-        return ip.startswith(sixa44.RELAY)
+        return ip.startswith(SIXA44_RELAY)
     return port in SERVER_PORTS.get(Kind(kind), ())
 
 

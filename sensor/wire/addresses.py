@@ -16,7 +16,7 @@ from sensor.schema.words import Kind
 
 TEREDO_PREFIX = bytes.fromhex("20010000")
 LEGACY_TEREDO_PREFIX = bytes.fromhex("3ffe831f")
-TEREDO_PORT = 3544
+SIXA44_RELAY = bytes([192, 88, 99, 2])
 DISCOVERY_GROUP = bytes([224, 0, 0, 253])
 
 # RFC 5991 section 3.1; RFC 4380 section 4 knows the cone, universal and group bits only.

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 5072
-OLD_PORT = 8374  # of SixXS's first programs
-
 NOOP = 0
 FORWARD = 1
 ECHO = 2

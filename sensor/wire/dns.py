@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 53
-MDNS_PORT = 5353
-LLMNR_PORT = 5355
-
 TYPE_A = 1
 TYPE_NS = 2
 TYPE_CNAME = 5

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 6081
 _CONTROL = 0x80
 _CRITICAL = 0x40
 _OPTION_UNIT = 4

@@ -10,7 +10,6 @@ from sensor.wire import checksum
 from sensor.wire.cursor import Cursor
 
 PROTOCOL = 47
-UDP_PORT = 4754
 
 IPV4 = 0x0800
 IPV6 = 0x86DD

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 2152
 G_PDU = 0xFF
 HEADER_LENGTH = 8  # before what ``length`` counts
 MAX_EXTENSIONS = 16

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 6080
 HEADER_LENGTH = 4
 _CONTROL = 0x20
 _FIELDS_UNIT = 4

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 1701
 _CONTROL = 0x8000
 _LENGTH = 0x4000
 _SEQUENCE = 0x0800

@@ -10,7 +10,6 @@ from sensor.errors import DecodeError
 from sensor.wire import dns
 from sensor.wire.cursor import Cursor
 
-PORT = 137
 MAX_ADDRESSES = 25
 
 _TYPE_NB = 0x0020

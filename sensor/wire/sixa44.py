@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 1027
-RELAY = bytes([192, 88, 99, 2])
 BUBBLE_LENGTH = 20
 _PREFIX_LENGTH = 12
 

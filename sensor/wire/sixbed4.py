@@ -5,7 +5,6 @@ from __future__ import annotations
 from sensor.wire import icmpv6, ipv6
 from sensor.wire.addresses import ALL_ROUTERS, UNSPECIFIED
 
-PORT = 25790
 SERVER = bytes([145, 136, 0, 1])
 
 _LINK_LAYER = bytes(5) + b"\x01"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 3653
 HEADER_LENGTH = 8
 
 _SIGNALLING = 0xF

@@ -8,8 +8,6 @@ from typing import NamedTuple
 from sensor.errors import DecodeError
 from sensor.wire.cursor import Cursor
 
-PORT = 4789
-LINUX_PORT = 8472  # what Linux used before, and uses still unless told otherwise
 _VALID_VNI = 0x08
 _FORMAT = struct.Struct("!B3xI")
 

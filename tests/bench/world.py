@@ -15,10 +15,10 @@ from sensor.wire.addresses import (
     FLAG_RANDOM1,
     FLAG_RANDOM2,
     LINK_LOCAL_PREFIX,
-    TEREDO_PORT,
     TEREDO_PREFIX,
     packed,
 )
+from sensor.wire.ports import TEREDO_PORT
 
 from .draws import Draws, Numbers, Octets, Purpose
 from .scripts import Carrier

@@ -13,13 +13,8 @@ from typing import NamedTuple
 
 from sensor.capture.writer import PcapWriter
 from sensor.wire import checksum, icmpv6, ipv4, ipv6, link, sixinfour, tcp, teredo, udp
-from sensor.wire.addresses import (
-    ALL_ROUTERS,
-    TEREDO_PORT,
-    TeredoAddress,
-    build_server_link_local,
-    packed,
-)
+from sensor.wire.addresses import ALL_ROUTERS, TeredoAddress, build_server_link_local, packed
+from sensor.wire.ports import TEREDO_PORT
 from sensor.wire.tcp import ACK, FIN, PSH, RST, SYN
 
 PATH = Path(__file__).resolve().parents[2] / "sensor" / "data" / "demo.pcap"

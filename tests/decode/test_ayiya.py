@@ -8,12 +8,13 @@ from sensor.decode.scalar import Frame, decode_frame
 from sensor.schema.rows import Observation
 from sensor.schema.words import Reason
 from sensor.wire import ayiya, ipv6
+from sensor.wire.ports import AYIYA_OLD_PORT, AYIYA_PORT
 
 from .. import build
 from ..build import CLIENT, PEER, TEREDO, V4A, V4B, End, in_four, tcp6, udp_frame
 from .seen import DEFAULTS, Seen, anomalies, decode, kinds, only_row, seen, stack
 
-SIXXS: End = (PEER[0], ayiya.PORT)
+SIXXS: End = (PEER[0], AYIYA_PORT)
 EPOCH = 1_262_304_000
 DAY = 86_400
 HEADER = ayiya.Header(
@@ -75,7 +76,7 @@ def test_what_its_confidence_rests_on(
     assert judged(HEADER.build() + payload, destination, time) == Seen("ayiya", *expected)
 
 
-@pytest.mark.parametrize("port", [ayiya.PORT, ayiya.OLD_PORT])
+@pytest.mark.parametrize("port", [AYIYA_PORT, AYIYA_OLD_PORT])
 def test_either_port_speaks_for_it_at_either_end(port: int) -> None:
     there = udp_frame(CLIENT, (PEER[0], port), HEADER.build() + tcp6())
     back = udp_frame((PEER[0], port), CLIENT, HEADER.build() + tcp6())
@@ -202,7 +203,7 @@ def test_what_is_behind_the_header_must_have_been_cut_to_be_missing() -> None:
 @pytest.mark.parametrize("header", [HEADER, BARE_NOOP, replace(HEADER, next_header=4)])
 def test_no_room_for_its_layer(header: ayiya.Header) -> None:
     inside = {41: tcp6(), 59: b"", 4: in_four(tcp6(), 41)}[header.next_header]
-    packet = udp_frame((V4A, 5), (V4B, ayiya.PORT), header.build() + inside)[14:]
+    packet = udp_frame((V4A, 5), (V4B, AYIYA_PORT), header.build() + inside)[14:]
     for _ in range(13):
         packet = in_four(packet)
     row = only_row(build.ethernet(packet))

@@ -6,18 +6,20 @@ from sensor.schema.words import Kind, Reason
 from sensor.wire import icmpv6, ipv6, sixa44, sixbed4
 from sensor.wire.addresses import (
     ALL_ROUTERS,
+    SIXA44_RELAY,
     UNSPECIFIED,
     LeakingAddress,
     build_sixa44,
     build_sixbed4,
     packed,
 )
+from sensor.wire.ports import SIXA44_PORT, SIXBED4_PORT
 
 from .. import build
 from ..build import CLIENT, MAPPED, NATIVE, OTHER, PEER, End, udp_frame
 from .seen import Seen, decode, kinds, only_row, seen, stack
 
-RELAY: End = (sixa44.RELAY, sixa44.PORT)
+RELAY: End = (SIXA44_RELAY, SIXA44_PORT)
 PREFIX6 = packed("2a00:db8:77::")[:6]
 PREFIX8 = packed("fc64:9188:1:2::")[:8]
 SIXA44 = build_sixa44(PREFIX6, LeakingAddress(*MAPPED, CLIENT[0]))
@@ -80,27 +82,27 @@ def test_6a44_through_the_relay_from_somebody_else() -> None:
     found = judged(build.tcp6(OTHER, NATIVE), CLIENT, RELAY)
     assert found == Seen("6a44", "strong", f"{PLAIN} scheme-port anycast-relay")
     assert judged(build.tcp6(OTHER, NATIVE), (RELAY[0], 5), CLIENT).kind == "ip6-in-udp"
-    assert judged(build.tcp6(OTHER, NATIVE), (PEER[0], sixa44.PORT), CLIENT).kind == "ip6-in-udp"
+    assert judged(build.tcp6(OTHER, NATIVE), (PEER[0], SIXA44_PORT), CLIENT).kind == "ip6-in-udp"
 
 
 def test_6bed4_on_its_port() -> None:
-    found = judged(build.tcp6(), CLIENT, (PEER[0], sixbed4.PORT))
+    found = judged(build.tcp6(), CLIENT, (PEER[0], SIXBED4_PORT))
     assert found == Seen("6bed4", "strong", f"{PLAIN} scheme-port")
 
 
 def test_a_6bed4_client_asks_for_its_prefix() -> None:
     payload = sixbed4.build_solicitation()
-    found = judged(payload, CLIENT, (sixbed4.SERVER, sixbed4.PORT))
+    found = judged(payload, CLIENT, (sixbed4.SERVER, SIXBED4_PORT))
     assert found == Seen("6bed4", "strong", f"{PLAIN} scheme-port")
 
 
 def test_a_6bed4_solicitation_with_a_bad_checksum_is_one_still() -> None:
     right = sixbed4.build_solicitation()
     payload = right[:42] + bytes([right[42] ^ 1]) + right[43:]
-    frame = udp_frame(CLIENT, (sixbed4.SERVER, sixbed4.PORT), payload)
+    frame = udp_frame(CLIENT, (sixbed4.SERVER, SIXBED4_PORT), payload)
     expected = Seen("6bed4", "strong", "exact-length scheme-port", "bad-checksum")
     assert seen(only_row(frame)) == expected
-    longer = seen(only_row(udp_frame(CLIENT, (sixbed4.SERVER, sixbed4.PORT), payload + b"junk")))
+    longer = seen(only_row(udp_frame(CLIENT, (sixbed4.SERVER, SIXBED4_PORT), payload + b"junk")))
     assert longer == Seen("6bed4", "strong", "scheme-port", "trailing-bytes bad-checksum")
 
 
@@ -117,7 +119,7 @@ def test_other_messages_are_no_6bed4_solicitation(
 ) -> None:
     message = icmpv6.build(source, destination, kind, 0, bytes(12))
     packet = ipv6.build(source, destination, 58, message[:-1] + b"\x01", hop_limit=255)
-    assert judged(packet, CLIENT, (PEER[0], sixbed4.PORT)).confidence == "weak"
+    assert judged(packet, CLIENT, (PEER[0], SIXBED4_PORT)).confidence == "weak"
 
 
 def test_data_of_a_tunnel_that_tsp_set_up() -> None:
@@ -158,7 +160,7 @@ def test_a_6a44_bubble_from_a_port_that_others_own() -> None:
         (19, RELAY),
         (21, RELAY),
         (20, (RELAY[0], 1028)),
-        (20, (PEER[0], sixa44.PORT)),
+        (20, (PEER[0], SIXA44_PORT)),
     ],
 )
 def test_other_datagrams_are_no_6a44_bubbles(length: int, destination: End) -> None:

@@ -5,8 +5,10 @@ import pytest
 from sensor.decode.names import name_hashes
 from sensor.decode.settings import DecodeSettings
 from sensor.schema.words import Reason
-from sensor.wire import ayiya, dns, geneve, ipv4, ipv6, l2tp, sixa44, teredo, tsp, vxlan
+from sensor.wire import ayiya, dns, geneve, ipv4, ipv6, teredo, tsp, vxlan
 from sensor.wire import udp as udp_wire
+from sensor.wire.addresses import SIXA44_RELAY
+from sensor.wire.ports import DNS_PORT, GENEVE_PORT, L2TP_PORT, SIXA44_PORT, VXLAN_PORT
 
 from .. import build
 from ..build import (
@@ -61,16 +63,16 @@ def test_ayiya_comes_before_l2tp_on_its_port() -> None:
     """Version 2 stands in either: an identity of 16 octets with a type of 1 and SHA-1."""
     payload = AYIYA.build() + tcp6()
     assert payload[:2] == b"\x41\x52"
-    assert l2tp.PORT == 1701
-    assert kind(payload, l2tp.PORT) == "ayiya"
+    assert L2TP_PORT == 1701
+    assert kind(payload, L2TP_PORT) == "ayiya"
 
 
 def test_signalling_comes_before_what_a_port_tells() -> None:
-    assert kind(tsp.build(1, 2, b"VERSION=2.0.0\r\n"), geneve.PORT) == "tsp"
+    assert kind(tsp.build(1, 2, b"VERSION=2.0.0\r\n"), GENEVE_PORT) == "tsp"
 
 
 def test_what_a_port_tells_comes_before_weak_ipv6() -> None:
-    frame = udp_frame(CLIENT, (PEER[0], vxlan.PORT), vxlan.build(1, ethernet(in_four(ESP, 41))))
+    frame = udp_frame(CLIENT, (PEER[0], VXLAN_PORT), vxlan.build(1, ethernet(in_four(ESP, 41))))
     assert stack(only_row(frame)) == "ethernet ipv4 udp vxlan ethernet ipv4 ipv6"
 
 
@@ -96,7 +98,7 @@ def test_dns_that_begins_like_gre_behind_gue_is_none() -> None:
     query = dns.build_query(47, "example.com", dns.TYPE_A)
     unrecursed = query[:2] + bytes(2) + query[4:]
     assert unrecursed.startswith(b"\0\x2f\0\0")
-    assert reason(udp_frame(CLIENT, (PEER[0], dns.PORT), unrecursed)) is Reason.UDP_SHORT
+    assert reason(udp_frame(CLIENT, (PEER[0], DNS_PORT), unrecursed)) is Reason.UDP_SHORT
 
 
 def test_stun_that_begins_like_ipv6_is_stun() -> None:
@@ -108,7 +110,7 @@ def test_stun_that_begins_like_ipv6_is_stun() -> None:
 def test_a_name_that_is_looked_for() -> None:
     query = dns.build_query(7, "teredo.example.com", dns.TYPE_A)
     names = name_hashes(["teredo.example.com"], [], [])
-    frame = udp_frame(CLIENT, (PEER[0], dns.PORT), query)
+    frame = udp_frame(CLIENT, (PEER[0], DNS_PORT), query)
     assert decode(frame, settings=DecodeSettings(names=names)) == (Reason.NAME, [])
     assert reason(frame) is Reason.UDP_SHORT
     elsewhere = udp_frame(CLIENT, PEER, query)
@@ -181,7 +183,7 @@ def test_a_jumbogram_has_no_udp_length() -> None:
 
 def test_a_length_that_lies_is_told_of_what_the_datagram_carries() -> None:
     payload = vxlan.build(1, ethernet(in_four(tcp6(), 41))) + b"more"
-    frame = udp_frame(CLIENT, (PEER[0], vxlan.PORT), payload)
+    frame = udp_frame(CLIENT, (PEER[0], VXLAN_PORT), payload)
     row = only_row(with_udp_length(frame, 8 + len(payload) - 4))
     assert (seen(row).kind, anomalies(row)) == ("6in4", ["length-mismatch"])
 
@@ -190,7 +192,7 @@ def test_a_length_that_lies_is_told_of_what_the_datagram_carries() -> None:
 
 
 def test_no_room_for_a_control_packet_among_the_tunnels() -> None:
-    relay = (sixa44.RELAY, sixa44.PORT)
+    relay = (SIXA44_RELAY, SIXA44_PORT)
     packet = build.four_in_six(build.udp(CLIENT, relay, bytes(20)))
     for _ in range(6):
         packet = build.six_in_six(packet)
@@ -203,7 +205,7 @@ def test_no_room_for_a_control_packet_among_the_tunnels() -> None:
 
 
 def test_digests_tell_control_packets_apart() -> None:
-    relay = (sixa44.RELAY, sixa44.PORT)
+    relay = (SIXA44_RELAY, SIXA44_PORT)
     digests = {
         only_row(udp_frame(CLIENT, relay, bytes(19) + bytes([last]))).inner_digest
         for last in (1, 2)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from sensor.data.known import listed_names, name_role
 from sensor.decode.lookups import MAX_ADDRESSES, Said, said, witnesses
-from sensor.decode.names import DNS, LLMNR, MDNS, NETBIOS, holds_name, name_hashes
+from sensor.decode.names import holds_name, name_hashes
 from sensor.decode.scalar import Frame
 from sensor.decode.settings import DecodeSettings
 from sensor.schema.witness import Witness
 from sensor.wire import dns, nbns
 from sensor.wire.addresses import packed
+from sensor.wire.ports import DNS_PORT, LLMNR_PORT, MDNS_PORT, NETBIOS_PORT
 from tests import build
 from tests.build import End
 
@@ -50,14 +51,14 @@ def alias(name: str, target: str) -> bytes:
     return record(name, dns.build_name(target), CNAME)
 
 
-def heard(payload: bytes, port: int = DNS) -> list[Said]:
+def heard(payload: bytes, port: int = DNS_PORT) -> list[Said]:
     return said(payload, port, name_role)
 
 
 # questions
 
 
-@pytest.mark.parametrize("port", [DNS, MDNS, LLMNR])
+@pytest.mark.parametrize("port", [DNS_PORT, MDNS_PORT, LLMNR_PORT])
 def test_a_question(port: int) -> None:
     asked = heard(dns.build_query(7, "ISATAP.Corp.Example", A), port)
     assert asked == [Said("isatap.corp.example", ISATAP_ROUTER, False)]
@@ -67,7 +68,7 @@ def test_a_question(port: int) -> None:
 def test_several_questions_of_one_message() -> None:
     names = ["printer.local", "isatap.local", "_isatap.local", "isatap.local"]
     payload = message([question(name, A, 0x8001) for name in names], response=False)
-    assert heard(payload, MDNS) == [
+    assert heard(payload, MDNS_PORT) == [
         Said("isatap.local", ISATAP_ROUTER, False),
         Said("_isatap.local", ISATAP_ROUTER, False),
     ]
@@ -75,7 +76,7 @@ def test_several_questions_of_one_message() -> None:
 
 def test_what_one_who_asks_knows_already_is_no_answer() -> None:
     known = message([question("isatap.local")], [record("isatap.local", ROGUE)], response=False)
-    assert heard(known, MDNS) == [Said("isatap.local", ISATAP_ROUTER, False)]
+    assert heard(known, MDNS_PORT) == [Said("isatap.local", ISATAP_ROUTER, False)]
 
 
 # answers
@@ -89,7 +90,7 @@ def test_addresses_stand_in_order_once_each() -> None:
 
 def test_addresses_of_both_families() -> None:
     answers = [record("isatap.local", ROUTER6, AAAA), record("isatap.local", ROGUE)]
-    told = heard(message([], answers), MDNS)
+    told = heard(message([], answers), MDNS_PORT)
     assert told == [Said("isatap.local", ISATAP_ROUTER, True, (ROUTER6, ROGUE))]
 
 
@@ -169,36 +170,38 @@ def test_compression() -> None:
 )
 def test_a_dot_within_a_label_makes_another_name(name: bytes, hashed: bool) -> None:
     payload = message([name + struct.pack("!HH", A, 1)], response=False)
-    assert holds_name(payload, DNS, name_hashes(*listed_names())) is hashed
+    assert holds_name(payload, DNS_PORT, name_hashes(*listed_names())) is hashed
     assert heard(payload) == []
 
 
 def test_names_beside_listed_ones_say_nothing() -> None:
     payload = dns.build_query(7, "www.ipv6.microsoft.com", A)
-    assert holds_name(payload, DNS, name_hashes(*listed_names()))
+    assert holds_name(payload, DNS_PORT, name_hashes(*listed_names()))
     assert heard(payload) == []
-    assert heard(nbns.build_query(7, "isatap 1"), NETBIOS) == []
+    assert heard(nbns.build_query(7, "isatap 1"), NETBIOS_PORT) == []
 
 
 # NetBIOS
 
 
 def test_netbios_questions_and_answers() -> None:
-    assert heard(nbns.build_query(7, "ISATAP"), NETBIOS) == [Said("isatap", ISATAP_ROUTER, False)]
-    assert heard(nbns.build_query(7, "ISATAP.LAN", 0x20), NETBIOS) == [
+    assert heard(nbns.build_query(7, "ISATAP"), NETBIOS_PORT) == [
+        Said("isatap", ISATAP_ROUTER, False)
+    ]
+    assert heard(nbns.build_query(7, "ISATAP.LAN", 0x20), NETBIOS_PORT) == [
         Said("isatap.lan", ISATAP_ROUTER, False)
     ]
-    assert heard(nbns.build_response(7, "ISATAP", [ROGUE, RESOLVER]), NETBIOS) == [
+    assert heard(nbns.build_response(7, "ISATAP", [ROGUE, RESOLVER]), NETBIOS_PORT) == [
         Said("isatap", ISATAP_ROUTER, True, (RESOLVER, ROGUE))
     ]
-    assert heard(nbns.build_query(7, "FILESERVER"), NETBIOS) == []
+    assert heard(nbns.build_query(7, "FILESERVER"), NETBIOS_PORT) == []
 
 
 def test_who_registers_a_name_tells_it() -> None:
     name = nbns.build_query(7, "ISATAP")[12:]
     told = b"\xc0\x0c" + struct.pack("!HHIHH", 0x20, 1, 300, 6, 0) + ROGUE
     payload = struct.pack("!HH4H", 7, 0x2910, 1, 0, 0, 1) + name + told
-    assert heard(payload, NETBIOS) == [Said("isatap", ISATAP_ROUTER, True, (ROGUE,))]
+    assert heard(payload, NETBIOS_PORT) == [Said("isatap", ISATAP_ROUTER, True, (ROGUE,))]
 
 
 # damage
@@ -207,9 +210,9 @@ def test_who_registers_a_name_tells_it() -> None:
 @pytest.mark.parametrize(
     ("payload", "port"),
     [
-        (dns.build_query(7, TEREDO, A), DNS),
-        (message([question(TEREDO)], [alias(TEREDO, ALIAS), record(ALIAS, SERVERS[0])]), DNS),
-        (nbns.build_response(7, "ISATAP", [ROGUE]), NETBIOS),
+        (dns.build_query(7, TEREDO, A), DNS_PORT),
+        (message([question(TEREDO)], [alias(TEREDO, ALIAS), record(ALIAS, SERVERS[0])]), DNS_PORT),
+        (nbns.build_response(7, "ISATAP", [ROGUE]), NETBIOS_PORT),
     ],
     ids=["question", "answer", "netbios"],
 )
@@ -221,7 +224,7 @@ def test_damage_at_every_octet_is_data(payload: bytes, port: int) -> None:
         heard(payload[:at], port)
 
 
-@given(st.binary(max_size=300), st.sampled_from([DNS, MDNS, LLMNR, NETBIOS, 0]))
+@given(st.binary(max_size=300), st.sampled_from([DNS_PORT, MDNS_PORT, LLMNR_PORT, NETBIOS_PORT, 0]))
 def test_any_octets_are_data(payload: bytes, port: int) -> None:
     assert said(payload, port, lambda name: None) == []
     for name in said(payload, port, lambda name: "any"):
@@ -240,7 +243,9 @@ def seen(source: End, destination: End, payload: bytes) -> list[Witness]:
     return witnesses(Frame(frame, 1, len(frame), 9, 55, 2), DecodeSettings(), name_role)
 
 
-@pytest.mark.parametrize(("port", "protocol"), [(DNS, "dns"), (MDNS, "mdns"), (LLMNR, "llmnr")])
+@pytest.mark.parametrize(
+    ("port", "protocol"), [(DNS_PORT, "dns"), (MDNS_PORT, "mdns"), (LLMNR_PORT, "llmnr")]
+)
 def test_a_question_and_its_answer_name_the_same_two(port: int, protocol: str) -> None:
     asked = Witness(2, 9, 55, protocol, False, "isatap.local", ISATAP_ROUTER, HOST, RESOLVER, ())
     host, resolver = (HOST, 1025), (RESOLVER, port)

@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 from sensor.config import load
 from sensor.data.known import listed_names, name_role
 from sensor.decode.names import (
-    DNS,
-    LLMNR,
     MAX_NAME,
     MAX_NAMES,
-    MDNS,
-    NETBIOS,
     NameHashes,
     holds_name,
     name_hashes,
@@ -26,6 +22,7 @@ from sensor.decode.names import (
 )
 from sensor.wire import dns, nbns
 from sensor.wire.addresses import packed
+from sensor.wire.ports import DNS_PORT, LLMNR_PORT, MDNS_PORT, NETBIOS_PORT
 
 NAMES = name_hashes(*listed_names())
 A, AAAA, CNAME = 1, 28, 5
@@ -80,7 +77,7 @@ def record(name: bytes, data: bytes = SERVER, kind: int = A) -> bytes:
     return name + struct.pack("!HHIH", kind, 1, 60, len(data)) + data
 
 
-def held(payload: bytes, port: int = DNS, hashes: NameHashes = NAMES) -> bool:
+def held(payload: bytes, port: int = DNS_PORT, hashes: NameHashes = NAMES) -> bool:
     return holds_name(payload, port, hashes)
 
 
@@ -88,7 +85,7 @@ def held(payload: bytes, port: int = DNS, hashes: NameHashes = NAMES) -> bool:
 
 
 @pytest.mark.parametrize("name", LISTED)
-@pytest.mark.parametrize("port", [DNS, MDNS, LLMNR])
+@pytest.mark.parametrize("port", [DNS_PORT, MDNS_PORT, LLMNR_PORT])
 def test_listed_names_are_found(name: str, port: int) -> None:
     assert held(dns.build_query(6, name, A), port)
     assert held(dns.build_query(6, name.upper(), AAAA), port)
@@ -136,7 +133,7 @@ def test_most_names_are_ruled_out_before_a_hash_is_made() -> None:
 
 def test_without_listed_names_nothing_is_found() -> None:
     assert not held(dns.build_query(1, "isatap", A), hashes=NameHashes())
-    assert not held(nbns.build_query(1, "ISATAP"), NETBIOS, NameHashes())
+    assert not held(nbns.build_query(1, "ISATAP"), NETBIOS_PORT, NameHashes())
 
 
 # where they stand in a message
@@ -145,14 +142,14 @@ def test_without_listed_names_nothing_is_found() -> None:
 def test_a_later_question_counts() -> None:
     names = ["printer.local", "_ipp._tcp.local", "ISATAP.local"]
     payload = header(3) + b"".join(question(dns.build_name(name)) for name in names)
-    assert held(payload, MDNS)
-    assert not held(header(2) + payload[12:], MDNS)
+    assert held(payload, MDNS_PORT)
+    assert not held(header(2) + payload[12:], MDNS_PORT)
 
 
 def test_the_owners_of_records_count_in_every_section() -> None:
     other, listed = record(dns.build_name("a.example")), record(dns.build_name("isatap.local"))
     for counts in ((0, 2), (0, 1, 1), (0, 1, 0, 1), (0, 0, 0, 2), (0, 0, 1, 1)):
-        assert held(header(*counts, flags=0x8400) + other + listed, MDNS)
+        assert held(header(*counts, flags=0x8400) + other + listed, MDNS_PORT)
 
 
 def test_names_in_the_data_of_records_do_not_count() -> None:
@@ -216,40 +213,43 @@ def test_an_unknown_kind_of_label_is_damage(length: int) -> None:
 )
 @pytest.mark.parametrize("suffix", [0x00, 0x20, 0x1C])
 def test_encoded_names(name: str, found: bool, suffix: int) -> None:
-    assert held(nbns.build_query(1, name, suffix), NETBIOS) is found
-    assert held(nbns.build_response(1, name, [SERVER], suffix), NETBIOS) is found
+    assert held(nbns.build_query(1, name, suffix), NETBIOS_PORT) is found
+    assert held(nbns.build_response(1, name, [SERVER], suffix), NETBIOS_PORT) is found
 
 
 def test_an_encoded_name_of_full_length() -> None:
     hashes = name_hashes(["abcdefghijk.xyz"], [], [])
-    assert held(nbns.build_query(1, "ABCDEFGHIJK.XYZ"), NETBIOS, hashes)
-    assert not held(nbns.build_query(1, "ABCDEFGHIJK.XYA"), NETBIOS, hashes)
+    assert held(nbns.build_query(1, "ABCDEFGHIJK.XYZ"), NETBIOS_PORT, hashes)
+    assert not held(nbns.build_query(1, "ABCDEFGHIJK.XYA"), NETBIOS_PORT, hashes)
 
 
 def test_encoded_names_are_read_of_their_service_alone() -> None:
-    assert not held(nbns.build_query(1, "ISATAP"), DNS)
-    assert held(dns.build_query(1, "isatap", A), NETBIOS)  # in plain letters it stands there too
+    assert not held(nbns.build_query(1, "ISATAP"), DNS_PORT)
+    # In plain letters it stands there too.
+    assert held(dns.build_query(1, "isatap", A), NETBIOS_PORT)
 
 
 @pytest.mark.parametrize("at", range(13, 43))
 @pytest.mark.parametrize("letter", [b"@", b"Q", b"\0", b"a", b"\xff"])
 def test_letters_that_encode_nothing(at: int, letter: bytes) -> None:
     payload = nbns.build_query(1, "teredo.trex.fi")
-    assert not held(payload[:at] + letter + payload[at + 1 :], NETBIOS)
+    assert not held(payload[:at] + letter + payload[at + 1 :], NETBIOS_PORT)
 
 
 @pytest.mark.parametrize("at", [43, 44])
 def test_what_a_name_is_for_does_not_count(at: int) -> None:
     payload = nbns.build_query(1, "teredo.trex.fi")
-    assert all(held(payload[:at] + bytes([i]) + payload[at + 1 :], NETBIOS) for i in range(256))
+    assert all(
+        held(payload[:at] + bytes([i]) + payload[at + 1 :], NETBIOS_PORT) for i in range(256)
+    )
 
 
 def test_what_is_registered_counts() -> None:
     name = nbns.build_query(1, "ISATAP")[12:]
     registration = header(1, 0, 0, 1, flags=0x2910) + name
     registration += b"\xc0\x0c" + struct.pack("!HHIHH", 0x20, 1, 300, 6, 0) + SERVER
-    assert held(registration, NETBIOS)
-    assert held(header(0, 0, 0, 1, flags=0xA910) + name[:-4] + registration[-18:], NETBIOS)
+    assert held(registration, NETBIOS_PORT)
+    assert held(header(0, 0, 0, 1, flags=0xA910) + name[:-4] + registration[-18:], NETBIOS_PORT)
 
 
 # ports
@@ -258,16 +258,16 @@ def test_what_is_registered_counts() -> None:
 @pytest.mark.parametrize(
     ("ports", "service"),
     [
-        ((1025, 53), DNS),
-        ((53, 1025), DNS),
-        ((5353, 5353), MDNS),
-        ((5353, 1025), MDNS),
-        ((1025, 5355), LLMNR),
-        ((5355, 1025), LLMNR),
-        ((137, 137), NETBIOS),
-        ((137, 1025), NETBIOS),
-        ((137, 53), DNS),
-        ((5353, 53), DNS),
+        ((1025, 53), DNS_PORT),
+        ((53, 1025), DNS_PORT),
+        ((5353, 5353), MDNS_PORT),
+        ((5353, 1025), MDNS_PORT),
+        ((1025, 5355), LLMNR_PORT),
+        ((5355, 1025), LLMNR_PORT),
+        ((137, 137), NETBIOS_PORT),
+        ((137, 1025), NETBIOS_PORT),
+        ((137, 53), DNS_PORT),
+        ((5353, 53), DNS_PORT),
         ((138, 138), 0),
         ((0, 0), 0),
         ((3544, 1025), 0),
@@ -281,15 +281,15 @@ def test_services_are_told_by_their_ports(ports: tuple[int, int], service: int) 
 
 
 def messages() -> list[tuple[bytes, int]]:
-    found = [(dns.build_query(1, name, A), DNS) for name in LISTED]
-    found += [(dns.build_response(1, name, A, [SERVER] * 3), MDNS) for name in LISTED]
-    found += [(nbns.build_response(1, "isatap", [SERVER] * 2), NETBIOS)]
+    found = [(dns.build_query(1, name, A), DNS_PORT) for name in LISTED]
+    found += [(dns.build_response(1, name, A, [SERVER] * 3), MDNS_PORT) for name in LISTED]
+    found += [(nbns.build_response(1, "isatap", [SERVER] * 2), NETBIOS_PORT)]
     found += [
         (
             header(0, 2, flags=0x8400)
             + record(dns.build_name("a.local"))
             + record(dns.build_name("isatap.local")),
-            MDNS,
+            MDNS_PORT,
         )
     ]
     return found
@@ -310,7 +310,7 @@ def test_every_octet_may_be_damaged(payload: bytes, port: int) -> None:
             held(payload[:at] + bytes([octet]) + payload[at + 1 :], port)
 
 
-@given(st.binary(max_size=600), st.sampled_from([DNS, MDNS, LLMNR, NETBIOS]))
+@given(st.binary(max_size=600), st.sampled_from([DNS_PORT, MDNS_PORT, LLMNR_PORT, NETBIOS_PORT]))
 def test_any_octets_are_data(payload: bytes, port: int) -> None:
     assert held(payload, port) in (False, True)
 
@@ -325,7 +325,7 @@ class Counted(bytes):
         return super().__getitem__(key)
 
 
-@pytest.mark.parametrize("port", [DNS, NETBIOS])
+@pytest.mark.parametrize("port", [DNS_PORT, NETBIOS_PORT])
 def test_work_is_bounded_whatever_a_message_claims(port: int, seed: int) -> None:
     drawn = random.Random(seed)
     label = bytes([63]) + drawn.randbytes(63)

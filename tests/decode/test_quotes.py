@@ -5,7 +5,9 @@ import pytest
 from sensor.decode.native import SHORTEST_QUOTE
 from sensor.schema.rows import Observation
 from sensor.schema.words import Reason
-from sensor.wire import gre, icmpv4, icmpv6, ipv4, ipv6, sixa44
+from sensor.wire import gre, icmpv4, icmpv6, ipv4, ipv6
+from sensor.wire.addresses import SIXA44_RELAY
+from sensor.wire.ports import SIXA44_PORT
 
 from .. import build
 from ..build import CLIENT, NATIVE, OTHER, PEER, RELAY, TEREDO, V4A, V4B, ethernet, in_four, tcp6
@@ -83,7 +85,7 @@ def test_a_quote_that_leaves_the_end_out() -> None:
 def test_quotes_of_tunnels_over_udp_and_in_gre() -> None:
     teredo = build.udp(CLIENT, RELAY, tcp6(TEREDO, NATIVE))
     assert seen(quoted(error4(teredo))).kind == "teredo"
-    bubble = build.udp(CLIENT, (sixa44.RELAY, sixa44.PORT), bytes(20))
+    bubble = build.udp(CLIENT, (SIXA44_RELAY, SIXA44_PORT), bytes(20))
     assert seen(quoted(error4(bubble))).kind == "6a44"
     assert seen(quoted(error4(in_four(gre.build(gre.IPV6, tcp6()), 47)))).kind == "gre6"
 

@@ -6,6 +6,15 @@ import pytest
 
 from sensor.schema.words import Reason
 from sensor.wire import geneve, gre, gtpu, gue, ipv6, l2tp, link, ppp, vxlan
+from sensor.wire.ports import (
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    VXLAN_LINUX_PORT,
+    VXLAN_PORT,
+)
 
 from .. import build
 from ..build import NATIVE, OTHER, TEREDO, V4A, V4B, ethernet, in_four, tcp6, udp_frame
@@ -31,18 +40,18 @@ def reason(frame: bytes, wire_length: int | None = None) -> Reason:
 GENEVE_FOUR = geneve.build(7, link.ETHERTYPE_IPV4, TUNNEL)
 GENEVE_ETHERNET = geneve.build(7, gre.TRANSPARENT_ETHERNET, ethernet(TUNNEL))
 CARRIERS = [
-    (vxlan.PORT, vxlan.build(7, ethernet(TUNNEL)), "vxlan ethernet"),
-    (vxlan.LINUX_PORT, vxlan.build(7, ethernet(TUNNEL, (1,))), "vxlan ethernet vlan"),
-    (geneve.PORT, GENEVE_FOUR, "geneve"),
-    (geneve.PORT, GENEVE_ETHERNET, "geneve ethernet"),
-    (geneve.PORT, geneve.build(7, link.ETHERTYPE_IPV4, TUNNEL, bytes(8)), "geneve"),
-    (gre.UDP_PORT, gre.build(gre.IPV4, TUNNEL, key=3), "gre"),
-    (gtpu.PORT, gtpu.build(7, TUNNEL), "gtpu"),
-    (gtpu.PORT, gtpu.build(7, TUNNEL, sequence=5, extensions=((0x85, bytes(2)),)), "gtpu"),
-    (l2tp.PORT, l2tp.build_data(1, 2, build.ppp(TUNNEL)), "l2tp ppp"),
-    (l2tp.PORT, l2tp.build_data(1, 2, build.ppp(TUNNEL), length=True), "l2tp ppp"),
-    (gue.PORT, gue.build(4, TUNNEL, fields=bytes(4)), "gue"),
-    (gue.PORT, gue.build(47, gre.build(gre.IPV4, TUNNEL)), "gue gre"),
+    (VXLAN_PORT, vxlan.build(7, ethernet(TUNNEL)), "vxlan ethernet"),
+    (VXLAN_LINUX_PORT, vxlan.build(7, ethernet(TUNNEL, (1,))), "vxlan ethernet vlan"),
+    (GENEVE_PORT, GENEVE_FOUR, "geneve"),
+    (GENEVE_PORT, GENEVE_ETHERNET, "geneve ethernet"),
+    (GENEVE_PORT, geneve.build(7, link.ETHERTYPE_IPV4, TUNNEL, bytes(8)), "geneve"),
+    (GRE_PORT, gre.build(gre.IPV4, TUNNEL, key=3), "gre"),
+    (GTPU_PORT, gtpu.build(7, TUNNEL), "gtpu"),
+    (GTPU_PORT, gtpu.build(7, TUNNEL, sequence=5, extensions=((0x85, bytes(2)),)), "gtpu"),
+    (L2TP_PORT, l2tp.build_data(1, 2, build.ppp(TUNNEL)), "l2tp ppp"),
+    (L2TP_PORT, l2tp.build_data(1, 2, build.ppp(TUNNEL), length=True), "l2tp ppp"),
+    (GUE_PORT, gue.build(4, TUNNEL, fields=bytes(4)), "gue"),
+    (GUE_PORT, gue.build(47, gre.build(gre.IPV4, TUNNEL)), "gue gre"),
 ]
 
 
@@ -61,13 +70,13 @@ def test_a_carrier_is_told_by_its_port(port: int, payload: bytes) -> None:
         assert decode(sent(payload, NEAR))[1] == []
 
 
-@pytest.mark.parametrize("port", [vxlan.PORT, geneve.PORT, gre.UDP_PORT])
+@pytest.mark.parametrize("port", [VXLAN_PORT, GENEVE_PORT, GRE_PORT])
 def test_some_are_only_sent_to_their_port(port: int) -> None:
     payload = next(each[1] for each in CARRIERS if each[0] == port)
     assert decode(sent(payload, NEAR, source=port))[1] == []
 
 
-@pytest.mark.parametrize("port", [gtpu.PORT, l2tp.PORT, gue.PORT])
+@pytest.mark.parametrize("port", [GTPU_PORT, L2TP_PORT, GUE_PORT])
 def test_some_come_from_their_port_too(port: int) -> None:
     payload = next(each[1] for each in CARRIERS if each[0] == port)
     assert seen(only_row(sent(payload, NEAR, source=port))).kind == "6in4"
@@ -76,18 +85,18 @@ def test_some_come_from_their_port_too(port: int) -> None:
 @pytest.mark.parametrize(
     ("port", "payload"),
     [
-        (vxlan.PORT, b"\0" + vxlan.build(7, ethernet(TUNNEL))[1:]),
-        (geneve.PORT, b"\x80" + GENEVE_FOUR[1:]),
-        (gre.UDP_PORT, b"\0\x02" + bytes(60)),
-        (gre.UDP_PORT, gre.build_pptp(7, build.ppp(tcp6()))),
-        (gtpu.PORT, b"\x50" + gtpu.build(7, TUNNEL)[1:]),
-        (gtpu.PORT, gtpu.build(7, TUNNEL, kind=26)),
-        (l2tp.PORT, b"\0\x03" + bytes(60)),
-        (gue.PORT, b"\x80" + bytes(60)),
-        (gue.PORT, gue.build(6, bytes(60))),
-        (gue.PORT, b"\x20\x04\0\0" + TUNNEL),
-        (gue.PORT, gue.build(4, BENT)),
-        (gue.PORT, gue.build(41, b"\x45" + bytes(60))),
+        (VXLAN_PORT, b"\0" + vxlan.build(7, ethernet(TUNNEL))[1:]),
+        (GENEVE_PORT, b"\x80" + GENEVE_FOUR[1:]),
+        (GRE_PORT, b"\0\x02" + bytes(60)),
+        (GRE_PORT, gre.build_pptp(7, build.ppp(tcp6()))),
+        (GTPU_PORT, b"\x50" + gtpu.build(7, TUNNEL)[1:]),
+        (GTPU_PORT, gtpu.build(7, TUNNEL, kind=26)),
+        (L2TP_PORT, b"\0\x03" + bytes(60)),
+        (GUE_PORT, b"\x80" + bytes(60)),
+        (GUE_PORT, gue.build(6, bytes(60))),
+        (GUE_PORT, b"\x20\x04\0\0" + TUNNEL),
+        (GUE_PORT, gue.build(4, BENT)),
+        (GUE_PORT, gue.build(41, b"\x45" + bytes(60))),
     ],
 )
 def test_headers_that_are_none(port: int, payload: bytes) -> None:
@@ -96,7 +105,7 @@ def test_headers_that_are_none(port: int, payload: bytes) -> None:
 
 def test_a_bare_ipv6_packet_to_a_carriers_port_is_taken_for_itself() -> None:
     """Strong for its checksum: whoever borrows the port does not hide."""
-    for port in (vxlan.PORT, geneve.PORT, gre.UDP_PORT, gtpu.PORT, l2tp.PORT, gue.PORT):
+    for port in (VXLAN_PORT, GENEVE_PORT, GRE_PORT, GTPU_PORT, L2TP_PORT, GUE_PORT):
         packet = ipv6.build(NATIVE, OTHER, 6, tcp6()[40:], traffic_class=0x82, flow_label=0x20000)
         assert seen(only_row(sent(packet, port)))[:2] == ("ip6-in-udp", "strong")
 
@@ -118,7 +127,7 @@ def test_a_carrier_cut_at_every_octet(port: int, payload: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("port", "payload"),
-    [(vxlan.PORT, vxlan.build(7, framed)) for framed in (b"", ethernet(TUNNEL)[:13])],
+    [(VXLAN_PORT, vxlan.build(7, framed)) for framed in (b"", ethernet(TUNNEL)[:13])],
 )
 def test_vxlan_that_holds_no_frame(port: int, payload: bytes) -> None:
     padded = sent(payload, port)
@@ -126,13 +135,13 @@ def test_vxlan_that_holds_no_frame(port: int, payload: bytes) -> None:
 
 
 def test_gtpu_that_holds_no_packet() -> None:
-    assert reason(sent(gtpu.build(7, b""), gtpu.PORT)) is Reason.TRUNCATED_NETWORK
-    assert reason(sent(gtpu.build(7, b"\x50" + bytes(60)), gtpu.PORT)) is Reason.NOT_IP
+    assert reason(sent(gtpu.build(7, b""), GTPU_PORT)) is Reason.TRUNCATED_NETWORK
+    assert reason(sent(gtpu.build(7, b"\x50" + bytes(60)), GTPU_PORT)) is Reason.NOT_IP
 
 
 def test_native_ipv6_in_gtpu_is_no_tunnel() -> None:
-    assert reason(sent(gtpu.build(7, tcp6()), gtpu.PORT)) is Reason.IPV6_NATIVE
-    row = only_row(sent(gtpu.build(7, build.four_in_six(TUNNEL)), gtpu.PORT))
+    assert reason(sent(gtpu.build(7, tcp6()), GTPU_PORT)) is Reason.IPV6_NATIVE
+    row = only_row(sent(gtpu.build(7, build.four_in_six(TUNNEL)), GTPU_PORT))
     assert stack(row) == "ethernet ipv4 udp gtpu ipv6 ipv4 ipv6 tcp"
 
 
@@ -143,7 +152,7 @@ def test_native_ipv6_in_gtpu_is_no_tunnel() -> None:
 def test_a_gtpu_length_that_lies_hides_nothing(length: int) -> None:
     payload = gtpu.build(7, TUNNEL)
     lying = payload[:2] + length.to_bytes(2) + payload[4:]
-    row = only_row(sent(lying, gtpu.PORT))
+    row = only_row(sent(lying, GTPU_PORT))
     assert (seen(row).kind, anomalies(row)) == ("6in4", ["length-mismatch"])
 
 
@@ -151,7 +160,7 @@ def test_a_gtpu_length_that_lies_hides_nothing(length: int) -> None:
 def test_an_l2tp_length_that_lies_hides_nothing(length: int) -> None:
     payload = l2tp.build_data(1, 2, build.ppp(tcp6()), length=True)
     lying = payload[:2] + length.to_bytes(2) + payload[4:]
-    row = only_row(sent(lying, l2tp.PORT))
+    row = only_row(sent(lying, L2TP_PORT))
     assert (seen(row).kind, anomalies(row)) == ("l2tp6", ["length-mismatch"])
 
 
@@ -162,12 +171,12 @@ def test_geneve_around_ipv6_reads_like_an_origin_indication() -> None:
     """Port 31010 and the inverted VNI: without more it is Geneve, on its port and off it."""
     payload = geneve.build(7, link.ETHERTYPE_IPV6, ESP)
     assert reason(sent(payload, NEAR)) is Reason.GENEVE
-    assert reason(sent(payload, geneve.PORT)) is Reason.IPV6_NATIVE
+    assert reason(sent(payload, GENEVE_PORT)) is Reason.IPV6_NATIVE
 
 
 def test_teredo_with_such_an_origin_is_teredo() -> None:
     payload = geneve.build(7, link.ETHERTYPE_IPV6, tcp6(TEREDO))
-    for port in (NEAR, geneve.PORT):
+    for port in (NEAR, GENEVE_PORT):
         row = only_row(sent(payload, port))
         assert (seen(row).kind, row.has_origin, row.origin_port) == ("teredo", 1, 0x86DD ^ 0xFFFF)
 
@@ -176,7 +185,7 @@ def test_teredo_with_such_an_origin_is_teredo() -> None:
 
 
 def softwire(packet: bytes, **options: object) -> bytes:
-    return sent(l2tp.build_data(1, 2, packet, **options), l2tp.PORT)  # type: ignore[arg-type]
+    return sent(l2tp.build_data(1, 2, packet, **options), L2TP_PORT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +212,7 @@ def test_ppp_in_l2tp_without_address_and_control() -> None:
 
 
 def test_l2tp_that_sets_a_session_up() -> None:
-    frame = sent(l2tp.build_control(1, 0, 0, 0, bytes(60)), l2tp.PORT)
+    frame = sent(l2tp.build_control(1, 0, 0, 0, bytes(60)), L2TP_PORT)
     assert reason(frame) is Reason.L2TP
 
 
@@ -222,14 +231,14 @@ def test_nonsense_that_only_a_port_speaks_for_is_weak(packet: bytes) -> None:
 
 def test_l2tp_from_a_port_that_others_own() -> None:
     payload = l2tp.build_data(1, 2, build.ppp(tcp6()))
-    assert anomalies(only_row(sent(payload, l2tp.PORT, source=53))) == ["borrowed-port"]
+    assert anomalies(only_row(sent(payload, L2TP_PORT, source=53))) == ["borrowed-port"]
 
 
 # GRE in UDP
 
 
 def test_ipv6_in_gre_in_udp() -> None:
-    row = only_row(sent(gre.build(gre.IPV6, tcp6(), key=4), gre.UDP_PORT))
+    row = only_row(sent(gre.build(gre.IPV6, tcp6(), key=4), GRE_PORT))
     assert (seen(row).kind, seen(row).reasons) == ("gre6", "exact-length checksum gre")
     assert (stack(row), row.outer_key) == ("ethernet ipv4 udp gre ipv6 tcp", 4)
     assert (row.outer_transport, row.outer_source_port, row.outer_destination_port) == (
@@ -248,7 +257,7 @@ def test_gre_in_udp_from_port_zero_is_in_udp_still() -> None:
 
 
 def test_ipv6_in_gue_on_its_port() -> None:
-    row = only_row(sent(gue.build(41, ESP), gue.PORT))
+    row = only_row(sent(gue.build(41, ESP), GUE_PORT))
     assert seen(row) == Seen("ip6-in-udp", "strong", "exact-length scheme-port")
     assert stack(row) == "ethernet ipv4 udp gue ipv6"
     assert (row.payload_offset, row.outer_destination_port) == (46, 6080)
@@ -263,7 +272,7 @@ def test_ipv6_in_gue_elsewhere_needs_its_checksum() -> None:
 
 
 @pytest.mark.parametrize("packet", NONSENSE)
-@pytest.mark.parametrize("port", [gue.PORT, NEAR])
+@pytest.mark.parametrize("port", [GUE_PORT, NEAR])
 def test_nonsense_in_gue_is_weak(packet: bytes, port: int) -> None:
     found, rows = decode(sent(gue.build(41, packet), port))
     assert [seen(row)[:2] for row in rows] == [("ip6-in-udp", "weak")]
@@ -271,13 +280,13 @@ def test_nonsense_in_gue_is_weak(packet: bytes, port: int) -> None:
 
 
 def test_gue_that_says_ipv6_and_holds_none() -> None:
-    assert decode(sent(gue.build(41, b"\x60"), gue.PORT))[1] == []
+    assert decode(sent(gue.build(41, b"\x60"), GUE_PORT))[1] == []
 
 
 def test_ipv6_in_gue_inside_what_is_weak_needs_its_checksum() -> None:
     """A port alone does not prove the candidate around it."""
     for packet, confidence in ((ESP, "weak"), (tcp6(), "strong")):
-        datagram = build.udp((NATIVE, 5), (OTHER, gue.PORT), gue.build(41, packet))
+        datagram = build.udp((NATIVE, 5), (OTHER, GUE_PORT), gue.build(41, packet))
         broken = datagram[:46] + bytes([datagram[46] ^ 1]) + datagram[47:]  # its checksum
         _, rows = decode(sent(broken, NEAR))
         assert [seen(row)[:2] for row in rows] == [("ip6-in-udp", confidence)] * 2
@@ -285,7 +294,7 @@ def test_ipv6_in_gue_inside_what_is_weak_needs_its_checksum() -> None:
 
 def test_gue_with_fields_is_told_by_its_port_alone() -> None:
     payload = gue.build(41, tcp6(), flags=1, fields=bytes(8))
-    assert seen(only_row(sent(payload, gue.PORT))).kind == "ip6-in-udp"
+    assert seen(only_row(sent(payload, GUE_PORT))).kind == "ip6-in-udp"
     assert decode(sent(payload, NEAR))[1] == []
 
 
@@ -336,7 +345,7 @@ def test_dns_that_begins_like_gue_is_none() -> None:
 def test_carriers_in_carriers() -> None:
     softwire_packet = l2tp.build_data(1, 2, build.ppp(tcp6()))
     within = build.udp((V4A, 1701), (V4B, 1701), softwire_packet)
-    frame = sent(vxlan.build(1, ethernet(within)), vxlan.PORT)
+    frame = sent(vxlan.build(1, ethernet(within)), VXLAN_PORT)
     row = only_row(frame)
     assert stack(row) == "ethernet ipv4 udp vxlan ethernet ipv4 udp l2tp ppp ipv6 tcp"
     mobile = build.udp((V4A, 2152), (V4B, 2152), gtpu.build(1, in_four(tcp6(), 41)))

@@ -20,8 +20,10 @@ from sensor.schema.words import (
     Reason,
     Transport,
 )
-from sensor.wire import gre, icmpv4, ipv4, ipv6, sixa44, tsp
+from sensor.wire import gre, icmpv4, ipv4, ipv6, tsp
+from sensor.wire.addresses import SIXA44_RELAY
 from sensor.wire.cursor import Cursor
+from sensor.wire.ports import SIXA44_PORT
 
 from .. import build
 from ..build import CLIENT, NATIVE, OTHER, PEER, V4A, V4B, ethernet, in_four, six_in_six, tcp6
@@ -389,14 +391,14 @@ def test_signalling_of_tsp_field_by_field() -> None:
 
 
 def test_a_bubble_of_6a44_field_by_field() -> None:
-    relay = (sixa44.RELAY, sixa44.PORT)
+    relay = (SIXA44_RELAY, SIXA44_PORT)
     row = only_row(build.udp_frame((V4A, 4000), relay, bytes(20)))
     fields = {
         "kind": 12,
         "kinds": 1 << 12,
         "confidence": 2,
         "reasons": 1 << 1 | 1 << 19 | 1 << 20,
-        "outer_destination": sixa44.RELAY.ljust(16, b"\0"),
+        "outer_destination": SIXA44_RELAY.ljust(16, b"\0"),
         "outer_transport": 1,
         "outer_source_port": 4000,
         "outer_destination_port": 1027,

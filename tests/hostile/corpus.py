@@ -33,6 +33,7 @@ from sensor.wire import (
     wlan,
 )
 from sensor.wire.addresses import (
+    SIXA44_RELAY,
     LeakingAddress,
     build_isatap,
     build_sixa44,
@@ -40,6 +41,18 @@ from sensor.wire.addresses import (
     build_sixover4,
     build_sixtofour,
     packed,
+)
+from sensor.wire.ports import (
+    AYIYA_PORT,
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    SIXA44_PORT,
+    SIXBED4_PORT,
+    TSP_PORT,
+    VXLAN_PORT,
 )
 
 from .. import build
@@ -189,32 +202,32 @@ def _in_udp(inner: bytes, packet: bytes) -> list[Whole]:
     framed, pointed = ppp.build(ppp.IPV6, inner), ppp.build(ppp.IPV4, packet)
     options = bytes(8)
     payloads = [
-        (vxlan.PORT, vxlan.build(5, ethernet(packet))),
-        (geneve.PORT, geneve.build(5, link.ETHERTYPE_IPV4, packet, options)),
-        (gre.UDP_PORT, gre.build(gre.IPV6, inner)),
-        (gtpu.PORT, gtpu.build(1, packet, sequence=1, extensions=((0x85, bytes(2)),) * 2)),
-        (gtpu.PORT, gtpu.build(1, inner)[:8]),
-        (l2tp.PORT, l2tp.build_data(1, 2, framed, length=True, sequence=(3, 4), offset=5)),
-        (l2tp.PORT, l2tp.build_data(1, 2, pointed)),
-        (l2tp.PORT, l2tp.build_control(1, 2, 3, 4, b"attributes")),
-        (gue.PORT, gue.build(41, inner)),
-        (gue.PORT, gue.build(4, packet, fields=bytes(8))),
-        (gue.PORT, gue.build(41, inner[:-4])),
-        (gue.PORT, gue.build(41, bytes(10))),
+        (VXLAN_PORT, vxlan.build(5, ethernet(packet))),
+        (GENEVE_PORT, geneve.build(5, link.ETHERTYPE_IPV4, packet, options)),
+        (GRE_PORT, gre.build(gre.IPV6, inner)),
+        (GTPU_PORT, gtpu.build(1, packet, sequence=1, extensions=((0x85, bytes(2)),) * 2)),
+        (GTPU_PORT, gtpu.build(1, inner)[:8]),
+        (L2TP_PORT, l2tp.build_data(1, 2, framed, length=True, sequence=(3, 4), offset=5)),
+        (L2TP_PORT, l2tp.build_data(1, 2, pointed)),
+        (L2TP_PORT, l2tp.build_control(1, 2, 3, 4, b"attributes")),
+        (GUE_PORT, gue.build(41, inner)),
+        (GUE_PORT, gue.build(4, packet, fields=bytes(8))),
+        (GUE_PORT, gue.build(41, inner[:-4])),
+        (GUE_PORT, gue.build(41, bytes(10))),
         (9, gue.build(41, inner)),
         (9, gue.build(47, gre.build(gre.IPV6, inner))),
         (9, packet),
         (9, packet + b"junk"),
-        (tsp.PORT, inner),
-        (sixbed4.PORT, sixbed4.build_solicitation()),
-        (sixbed4.PORT, inner[:-1] + b"?"),
-        (vxlan.PORT, bytes(8) + ethernet(packet)),
-        (gtpu.PORT, b"\x34\xff" + bytes(30)),
+        (TSP_PORT, inner),
+        (SIXBED4_PORT, sixbed4.build_solicitation()),
+        (SIXBED4_PORT, inner[:-1] + b"?"),
+        (VXLAN_PORT, bytes(8) + ethernet(packet)),
+        (GTPU_PORT, b"\x34\xff" + bytes(30)),
     ]
     frames = [Whole(f"to {port}", udp_frame(CLIENT, (V4B, port), data)) for port, data in payloads]
     ends = LeakingAddress(*PEER, V4A), LeakingAddress(*PEER, bytes(2))
     leaking = build_sixa44(bytes(6), ends[0]), build_sixbed4(NATIVE[:8], ends[1])
-    relayed = udp_frame(CLIENT, (sixa44.RELAY, sixa44.PORT), inner)
+    relayed = udp_frame(CLIENT, (SIXA44_RELAY, SIXA44_PORT), inner)
     frames += [Whole("leaking", udp_frame(PEER, CLIENT, tcp6(own))) for own in leaking]
     return [*frames, Whole("6a44", relayed)]
 
@@ -239,7 +252,7 @@ def _in_ayiya(inner: bytes) -> list[Whole]:
         )
         for protocol, content in contents
         for epoch in (0, 1_700_000_000)
-        for port in (9, ayiya.PORT)
+        for port in (9, AYIYA_PORT)
     ]
 
 
@@ -259,16 +272,16 @@ def _ayiya(protocol: int, epoch: int) -> bytes:
 def _setups() -> list[Whole]:
     found = []
     for text in (b"VERSION=2.0.0\r\n", b"200 Success\r\n", b"no words"):
-        datagram = udp_frame(CLIENT, (V4B, tsp.PORT), tsp.build(1, 2, text))
+        datagram = udp_frame(CLIENT, (V4B, TSP_PORT), tsp.build(1, 2, text))
         segment = tcp.build(
-            V4A, V4B, 9, tsp.PORT, sequence=1, acknowledgement=1, flags=tcp.ACK, payload=text
+            V4A, V4B, 9, TSP_PORT, sequence=1, acknowledgement=1, flags=tcp.ACK, payload=text
         )
         found += [
             Whole("tsp over udp", datagram),
             Whole("tsp over tcp", ethernet(ipv4.build(V4A, V4B, tcp.PROTOCOL, segment))),
-            Whole("tsp inside", build.sixinfour_frame(tcp6(ports=(9, tsp.PORT), payload=text))),
+            Whole("tsp inside", build.sixinfour_frame(tcp6(ports=(9, TSP_PORT), payload=text))),
         ]
-    relay = (sixa44.RELAY, sixa44.PORT)
+    relay = (SIXA44_RELAY, SIXA44_PORT)
     bubble = sixa44.Bubble(bytes(12), bytes(8)).build()
     return [*found, Whole("6a44 bubble", udp_frame(CLIENT, relay, bubble))]
 

@@ -9,7 +9,7 @@ import random
 import struct
 from collections.abc import Callable
 
-from sensor.decode.names import DNS, LLMNR, MDNS, NETBIOS, name_hashes
+from sensor.decode.names import name_hashes
 from sensor.decode.teredo import STUN_COOKIE
 from sensor.wire import (
     ayiya,
@@ -28,8 +28,6 @@ from sensor.wire import (
     mpls,
     ppp,
     pppoe,
-    sixa44,
-    sixbed4,
     sixinfour,
     tcp,
     teredo,
@@ -42,6 +40,7 @@ from sensor.wire.addresses import (
     ALL_ROUTERS,
     LEGACY_TEREDO_PREFIX,
     LOOPBACK,
+    SIXA44_RELAY,
     UNSPECIFIED,
     LeakingAddress,
     build_isatap,
@@ -51,6 +50,23 @@ from sensor.wire.addresses import (
     build_sixover4,
     build_sixtofour,
     packed,
+)
+from sensor.wire.ports import (
+    AYIYA_PORT,
+    DNS_PORT,
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    LLMNR_PORT,
+    MDNS_PORT,
+    NETBIOS_PORT,
+    SIXA44_PORT,
+    SIXBED4_PORT,
+    TSP_PORT,
+    VXLAN_LINUX_PORT,
+    VXLAN_PORT,
 )
 
 from .. import build
@@ -68,7 +84,7 @@ IPS = [
 ]  # fmt: skip
 PORTS = (
     0, 53, 3544, 3545, 41658, 50000, 65535, 1023, 1024,
-    sixa44.PORT, sixbed4.PORT, tsp.PORT, ayiya.PORT, gue.PORT,
+    SIXA44_PORT, SIXBED4_PORT, TSP_PORT, AYIYA_PORT, GUE_PORT,
 )  # fmt: skip
 # Words of TSP, whole and cut, large and small.
 TEXTS = (
@@ -233,7 +249,7 @@ class Grower:
             case 4 | 5:
                 return self._lookup()
             case 0:
-                ends, ports = self._ends(), (dice.choice((tsp.PORT, 50000)), dice.choice(PORTS))
+                ends, ports = self._ends(), (dice.choice((TSP_PORT, 50000)), dice.choice(PORTS))
                 segment = tcp.build(
                     *ends, *ports, sequence=1, acknowledgement=1, flags=24, payload=text,
                     options=bytes(dice.choice((0, 4))),
@@ -243,21 +259,21 @@ class Grower:
                     return self._six(*ends, tcp.PROTOCOL, segment)
                 return self._four(tcp.PROTOCOL, segment)
             case 1:
-                return self._datagram(tsp.build(dice.getrandbits(28), 0, text), tsp.PORT)
+                return self._datagram(tsp.build(dice.getrandbits(28), 0, text), TSP_PORT)
             case 2:
-                here, there = (sixa44.RELAY, sixa44.PORT), (dice.choice(IPS), dice.choice(PORTS))
+                here, there = (SIXA44_RELAY, SIXA44_PORT), (dice.choice(IPS), dice.choice(PORTS))
                 if dice.random() < 0.5:
                     here, there = there, here
                 return build.udp(here, there, dice.randbytes(dice.choice((20, 20, 20, 19, 21))))
             case _:
                 header = self._ayiya(ipv6.NO_NEXT_HEADER)
-                return self._datagram(header + dice.choice((b"", b"", b"MOTD")), ayiya.PORT)
+                return self._datagram(header + dice.choice((b"", b"", b"MOTD")), AYIYA_PORT)
 
     def _lookup(self) -> bytes:
         """A message of a name service, now and then damaged."""
         dice = self._dice
-        port = dice.choice((DNS, DNS, MDNS, LLMNR, NETBIOS, NETBIOS))
-        encode = self._encoded if port == NETBIOS else self._name
+        port = dice.choice((DNS_PORT, DNS_PORT, MDNS_PORT, LLMNR_PORT, NETBIOS_PORT, NETBIOS_PORT))
+        encode = self._encoded if port == NETBIOS_PORT else self._name
         counts = [
             dice.choice((0, 1, 1, 1, 2, 20)) if i < 2 else dice.randrange(2) for i in range(4)
         ]
@@ -316,27 +332,27 @@ class Grower:
                 return self._gre_around(packet, ethertype)
             case 3:
                 frame = vxlan.build(dice.getrandbits(24), self._ether(packet, ethertype))
-                return self._datagram(frame, dice.choice((vxlan.PORT, vxlan.LINUX_PORT)))
+                return self._datagram(frame, dice.choice((VXLAN_PORT, VXLAN_LINUX_PORT)))
             case 4:
                 options = bytes(dice.choice((0, 4, 252)))
                 payload = packet
                 if dice.random() < 0.3:
                     ethertype, payload = gre.TRANSPARENT_ETHERNET, self._ether(packet, ethertype)
                 made = geneve.build(dice.getrandbits(24), ethertype, payload, options)
-                return self._datagram(made, geneve.PORT)
+                return self._datagram(made, GENEVE_PORT)
             case 5:
-                return self._datagram(self._gtpu(packet), gtpu.PORT)
+                return self._datagram(self._gtpu(packet), GTPU_PORT)
             case 6 | 7:
-                return self._datagram(self._l2tp(packet), l2tp.PORT)
+                return self._datagram(self._l2tp(packet), L2TP_PORT)
             case 8:
                 fields = bytes(dice.choice((0, 0, 0, 4, 124)))
-                return self._datagram(gue.build(protocol, packet, fields=fields), gue.PORT)
+                return self._datagram(gue.build(protocol, packet, fields=fields), GUE_PORT)
             case 9 | 10:
                 payload = self._ayiya(protocol) + packet + dice.choice((b"", b"", b"", b"\0"))
-                return self._datagram(payload, ayiya.PORT)
+                return self._datagram(payload, AYIYA_PORT)
             case 11:
                 if six:
-                    return self._datagram(packet, dice.choice((tsp.PORT, sixbed4.PORT)))
+                    return self._datagram(packet, dice.choice((TSP_PORT, SIXBED4_PORT)))
                 return self._datagram(packet + dice.choice((b"", b"", b"junk")), 5555)
             case 12:
                 units = dice.choice((1, 4, 255))
@@ -392,7 +408,7 @@ class Grower:
             made = made[:-1] + bytes([made[-1] ^ 1])
         match dice.randrange(4):
             case 0:
-                return self._datagram(made, gre.UDP_PORT)
+                return self._datagram(made, GRE_PORT)
             case 1:
                 return self._six(self._address(), self._address(), gre.PROTOCOL, made)
             case _:

@@ -25,6 +25,14 @@ from sensor.wire import (
     wlan,
 )
 from sensor.wire.addresses import packed
+from sensor.wire.ports import (
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    L2TP_PORT,
+    VXLAN_LINUX_PORT,
+    VXLAN_PORT,
+)
 
 from ..build import End, sll, sll2
 from .made import Change, Made, Row, in_ipv4, in_ipv6
@@ -231,28 +239,28 @@ def _datagram(payload: bytes, port: int, source: int = 49152) -> bytes:
     return ipv4.build(A4, B4, udp.PROTOCOL, udp.build(A4, B4, source, port, payload))
 
 
-def _vxlan(packet: bytes, port: int = vxlan.PORT) -> bytes:
+def _vxlan(packet: bytes, port: int = VXLAN_PORT) -> bytes:
     return _datagram(vxlan.build(42, ethernet(packet)), port)
 
 
 def _vxlan_tagged(packet: bytes) -> bytes:
-    return _datagram(vxlan.build(42, ethernet(packet, _TAGGED["vlan"])), vxlan.PORT)
+    return _datagram(vxlan.build(42, ethernet(packet, _TAGGED["vlan"])), VXLAN_PORT)
 
 
 def _geneve(packet: bytes, options: bytes = b"") -> bytes:
     framed = ethernet(packet)
-    return _datagram(geneve.build(42, gre.TRANSPARENT_ETHERNET, framed, options), geneve.PORT)
+    return _datagram(geneve.build(42, gre.TRANSPARENT_ETHERNET, framed, options), GENEVE_PORT)
 
 
 def _geneve_ip(packet: bytes) -> bytes:
-    return _datagram(geneve.build(42, ethertype(packet), packet), geneve.PORT)
+    return _datagram(geneve.build(42, ethertype(packet), packet), GENEVE_PORT)
 
 
 def _gtpu(
     packet: bytes, sequence: int | None = None, extensions: tuple[tuple[int, bytes], ...] = ()
 ) -> bytes:
     body = gtpu.build(77, packet, sequence=sequence, extensions=extensions)
-    return _datagram(body, gtpu.PORT, gtpu.PORT)
+    return _datagram(body, GTPU_PORT, GTPU_PORT)
 
 
 def _in_gre(body: bytes) -> bytes:
@@ -277,12 +285,12 @@ def _pptp(packet: bytes) -> bytes:
 
 
 def _gre_udp(packet: bytes) -> bytes:
-    return _datagram(gre.build(ethertype(packet), packet), gre.UDP_PORT)
+    return _datagram(gre.build(ethertype(packet), packet), GRE_PORT)
 
 
 def _l2tp(packet: bytes, *, length: bool = False) -> bytes:
     body = l2tp.build_data(1, 2, _ppp(packet, address=True), length=length)
-    return _datagram(body, l2tp.PORT, l2tp.PORT)
+    return _datagram(body, L2TP_PORT, L2TP_PORT)
 
 
 def _authenticated(packet: bytes) -> bytes:
@@ -306,8 +314,8 @@ def _ds_lite_extended(packet: bytes) -> bytes:
 _ipip = functools.partial(in_ipv4, source=A4, destination=B4)
 _ds_lite = functools.partial(in_ipv6, source=A6, destination=B6)
 _GRE6 = Tunnelled("gre6", "gre", "gre", (A4, 0), (B4, 0))
-_GRE6_UDP = Tunnelled("gre6", "gre", "udp", (A4, 49152), (B4, gre.UDP_PORT))
-_L2TP6 = Tunnelled("l2tp6", "l2tp", "udp", (A4, l2tp.PORT), (B4, l2tp.PORT))
+_GRE6_UDP = Tunnelled("gre6", "gre", "udp", (A4, 49152), (B4, GRE_PORT))
+_L2TP6 = Tunnelled("l2tp6", "l2tp", "udp", (A4, L2TP_PORT), (B4, L2TP_PORT))
 _UDP = ("ipv4", "udp")
 _PORT_EXTENSION = (0x40, b"\x12\x34")
 _PDU_SESSION = (0x85, bytes(2))
@@ -348,7 +356,7 @@ WITHIN = (
     Within(
         "vxlan 8472",
         (*_UDP, "vxlan", "ethernet"),
-        functools.partial(_vxlan, port=vxlan.LINUX_PORT),
+        functools.partial(_vxlan, port=VXLAN_LINUX_PORT),
     ),
     Within("vxlan vlan", (*_UDP, "vxlan", "ethernet", "vlan"), _vxlan_tagged),
     Within("geneve", (*_UDP, "geneve", "ethernet"), _geneve),

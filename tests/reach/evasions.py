@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sensor.schema.rows import TUNNEL_LIMIT
-from sensor.wire import ayiya, gre, gue, icmpv6, ipv6, l2tp, sixa44, sixbed4, teredo, tsp
+from sensor.wire import icmpv6, ipv6, teredo
 from sensor.wire.addresses import (
     FLAG_CONE,
     FLAG_GROUP,
@@ -19,6 +19,16 @@ from sensor.wire.addresses import (
     build_sixtofour,
     packed,
     parse_teredo,
+)
+from sensor.wire.ports import (
+    AYIYA_OLD_PORT,
+    AYIYA_PORT,
+    GRE_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    SIXA44_PORT,
+    SIXBED4_PORT,
+    TSP_PORT,
 )
 from sensor.wire.sixinfour import PROTOCOL
 
@@ -347,14 +357,14 @@ def _talking_bubble(tunnel: Tunnel) -> Tunnel:
 
 _SCHEME_PORTS = frozenset(
     (
-        ayiya.PORT,
-        ayiya.OLD_PORT,
-        tsp.PORT,
-        l2tp.PORT,
-        gue.PORT,
-        gre.UDP_PORT,
-        sixbed4.PORT,
-        sixa44.PORT,
+        AYIYA_PORT,
+        AYIYA_OLD_PORT,
+        TSP_PORT,
+        L2TP_PORT,
+        GUE_PORT,
+        GRE_PORT,
+        SIXBED4_PORT,
+        SIXA44_PORT,
     )
 )
 _WRAPPED = ("6in4 in fou", "6in4 in gue")

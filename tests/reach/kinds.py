@@ -11,6 +11,7 @@ from sensor.wire import ayiya, gre, gue, ipv6, l2tp, ppp, sixa44, sixbed4, tered
 from sensor.wire.addresses import (
     ALL_NODES,
     ISATAP_PRIVATE,
+    SIXA44_RELAY,
     LeakingAddress,
     build_isatap,
     build_sixa44,
@@ -21,6 +22,16 @@ from sensor.wire.addresses import (
     sixover4_multicast,
 )
 from sensor.wire.link import ETHERTYPE_IPV6, build_ethernet
+from sensor.wire.ports import (
+    AYIYA_OLD_PORT,
+    AYIYA_PORT,
+    GRE_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    SIXA44_PORT,
+    SIXBED4_PORT,
+    TSP_PORT,
+)
 from sensor.wire.sixinfour import PROTOCOL
 
 from .. import build
@@ -250,7 +261,7 @@ def _gre_in_udp() -> Iterator[Tunnel]:
             _gre6(f"{name} in udp", scheme),
             family="gre6 in udp",
             source=(V4A, 50123),
-            destination=(V4B, gre.UDP_PORT),
+            destination=(V4B, GRE_PORT),
             protocol=udp.PROTOCOL,
             transport="udp",
         )
@@ -283,7 +294,7 @@ def ayiya_tunnel(name: str, header: bytes, inside: Inside | None = None, **more:
         kind="ayiya",
         inside=inside or tcp6(),
         source=(V4A, 40000),
-        destination=(V4B, ayiya.PORT),
+        destination=(V4B, AYIYA_PORT),
         scheme=before(header),
         above=("ayiya",),
         reasons=words("ayiya epoch scheme-port"),
@@ -297,7 +308,7 @@ def _ayiya_kinds() -> Iterator[Tunnel]:
             yield ayiya_tunnel(f"{identity} hash {method}", ayiya_header(identity, method))
     for opcode in range(ayiya.QUERY_REPLY + 1):
         yield ayiya_tunnel(f"opcode {opcode}", ayiya_header(opcode=opcode))
-    old = ayiya.OLD_PORT
+    old = AYIYA_OLD_PORT
     yield ayiya_tunnel("old port", ayiya_header(), destination=(V4B, old))
     bare = words("ayiya epoch")
     yield ayiya_tunnel("any port", ayiya_header(), destination=(V4B, 33333), reasons=bare)
@@ -347,7 +358,7 @@ def _tsp(name: str, text: bytes, ends: tuple[End, End], reasons: str) -> Tunnel:
 
 
 def _tsp_kinds() -> Iterator[Tunnel]:
-    asks, tells = ((V4A, 40000), (V4B, tsp.PORT)), ((V4B, tsp.PORT), (V4A, 40000))
+    asks, tells = ((V4A, 40000), (V4B, TSP_PORT)), ((V4B, TSP_PORT), (V4A, 40000))
     texts = [(each, asks) for each in _COMMANDS] + [(each, tells) for each in _REPLIES]
     for text, ends in texts:
         name = text.split()[0].decode().lower()
@@ -388,8 +399,8 @@ def _l2tp6(name: str, scheme: Change) -> Tunnel:
         name=f"l2tp {name}",
         kind="l2tp6",
         inside=tcp6(),
-        source=(V4A, l2tp.PORT),
-        destination=(V4B, l2tp.PORT),
+        source=(V4A, L2TP_PORT),
+        destination=(V4B, L2TP_PORT),
         scheme=scheme,
         above=("l2tp", "ppp"),
         reasons=words("l2tp"),
@@ -417,8 +428,8 @@ def _bare(
     return Tunnel(family, name, kind, inside, *ends, reasons=words(reasons))
 
 
-_RELAY44: End = (sixa44.RELAY, sixa44.PORT)
-_SERVER4: End = (sixbed4.SERVER, sixbed4.PORT)
+_RELAY44: End = (SIXA44_RELAY, SIXA44_PORT)
+_SERVER4: End = (sixbed4.SERVER, SIXBED4_PORT)
 
 
 def _leaking() -> Iterator[Tunnel]:
@@ -446,7 +457,7 @@ def _leaking() -> Iterator[Tunnel]:
 
 
 def _bare_kinds() -> Iterator[Tunnel]:
-    broker = ((V4A, 40000), (V4B, tsp.PORT))
+    broker = ((V4A, 40000), (V4B, TSP_PORT))
     data = _bare("v6udpv4", "v6udpv4", "tsp", tcp6(), broker, "scheme-port")
     data = replace(data, kinds=words("tsp v6udpv4"))
     yield data
@@ -471,14 +482,14 @@ def _fou_kinds() -> Iterator[Tunnel]:
     inner = replace(SIXINFOUR, source=(_HOSTS[0], 0), destination=(_HOSTS[1], 0))
     fou = replace(inner, family="6in4 in fou", name="6in4 in fou", around=_in_udp)
     yield replace(fou, outside=("ipv4", "udp", "fou"))
-    for port, fields in ((gue.PORT, b""), (gue.PORT, bytes(8)), (5555, b"")):
+    for port, fields in ((GUE_PORT, b""), (GUE_PORT, bytes(8)), (5555, b"")):
         where = f"port {port}{' fields' * bool(fields)}"
         four = functools.partial(_in_udp, header=gue.build(4, b"", fields=fields), port=port)
         outside = ("ipv4", "udp", "gue")
         yield replace(
             inner, family="6in4 in gue", name=f"6in4 in gue {where}", around=four, outside=outside
         )
-        own = port == gue.PORT
+        own = port == GUE_PORT
         yield Tunnel(
             family="ip6 in gue",
             name=f"gue 41 {where}",

@@ -6,7 +6,20 @@ import random
 import struct
 from collections.abc import Callable, Iterator
 
-from sensor.wire import ayiya, geneve, gre, gtpu, gue, l2tp, sixbed4, tsp, vxlan
+from sensor.wire import ayiya, geneve, gre, gtpu, gue, l2tp, tsp, vxlan
+from sensor.wire.ports import (
+    AYIYA_OLD_PORT,
+    AYIYA_PORT,
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    SIXBED4_PORT,
+    TSP_PORT,
+    VXLAN_LINUX_PORT,
+    VXLAN_PORT,
+)
 
 from ..build import CLIENT, NATIVE, OTHER, PEER, echo6, udp_frame
 from .carriers import Carrier, carrier
@@ -17,8 +30,8 @@ Maker = Callable[[Dice], bytes]
 
 # Ports that a carrier or a scheme listens on.
 PORTS = (
-    vxlan.PORT, vxlan.LINUX_PORT, geneve.PORT, gre.UDP_PORT, gtpu.PORT, l2tp.PORT, gue.PORT,
-    ayiya.PORT, ayiya.OLD_PORT, tsp.PORT, sixbed4.PORT, 3544, 53, 4500,
+    VXLAN_PORT, VXLAN_LINUX_PORT, GENEVE_PORT, GRE_PORT, GTPU_PORT, L2TP_PORT, GUE_PORT,
+    AYIYA_PORT, AYIYA_OLD_PORT, TSP_PORT, SIXBED4_PORT, 3544, 53, 4500,
 )  # fmt: skip
 
 
@@ -118,15 +131,15 @@ _AYIYA = ayiya.Header(1, bytes(16), ayiya.SHA1, bytes(20), 1, 1, 4, 1).build()
 
 # What is encrypted or compressed looks like this. No header here names IPv6: that is a tunnel.
 _HEADERS: dict[int, tuple[bytes, ...]] = {
-    vxlan.PORT: (vxlan.build(42, b""),),
-    vxlan.LINUX_PORT: (vxlan.build(42, b""),),
-    geneve.PORT: (geneve.build(42, gre.TRANSPARENT_ETHERNET, b""), geneve.build(42, 0x800, b"")),
-    gre.UDP_PORT: (gre.build(gre.IPV4, b""), gre.build(gre.TRANSPARENT_ETHERNET, b"")),
-    gtpu.PORT: (gtpu.build(77, b""),),
-    l2tp.PORT: (l2tp.build_data(1, 2, b""), l2tp.build_data(1, 2, b"", sequence=(1, 2))),
-    gue.PORT: tuple(gue.build(protocol, b"") for protocol in (4, 47)),
-    ayiya.PORT: (_AYIYA,),
-    tsp.PORT: (tsp.build(1, 1, b""),),
+    VXLAN_PORT: (vxlan.build(42, b""),),
+    VXLAN_LINUX_PORT: (vxlan.build(42, b""),),
+    GENEVE_PORT: (geneve.build(42, gre.TRANSPARENT_ETHERNET, b""), geneve.build(42, 0x800, b"")),
+    GRE_PORT: (gre.build(gre.IPV4, b""), gre.build(gre.TRANSPARENT_ETHERNET, b"")),
+    GTPU_PORT: (gtpu.build(77, b""),),
+    L2TP_PORT: (l2tp.build_data(1, 2, b""), l2tp.build_data(1, 2, b"", sequence=(1, 2))),
+    GUE_PORT: tuple(gue.build(protocol, b"") for protocol in (4, 47)),
+    AYIYA_PORT: (_AYIYA,),
+    TSP_PORT: (tsp.build(1, 1, b""),),
 }
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sensor.schema.words import Kind
 from sensor.wire import addresses
 from sensor.wire.addresses import LeakingAddress, SixRdDomain, TeredoAddress, packed, text
+from sensor.wire.ports import TEREDO_PORT
 
 VECTORS: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[1] / "vectors" / "addresses.yaml").read_text()
@@ -175,7 +176,7 @@ def test_embedded_round_trips(ip: bytes, subnet: int, prefix: bytes, universal: 
 
 
 def test_well_known_addresses() -> None:
-    assert addresses.TEREDO_PORT == 3544
+    assert TEREDO_PORT == 3544
     assert text(addresses.DISCOVERY_GROUP) == "224.0.0.253"
     assert text(addresses.SIXTOFOUR_ANYCAST) == "192.88.99.1"
     assert text(addresses.ALL_NODES) == "ff02::1"

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from sensor.errors import DecodeError
 from sensor.wire import sixa44
-from sensor.wire.addresses import text
+from sensor.wire.addresses import SIXA44_RELAY, text
 from sensor.wire.cursor import Cursor
+from sensor.wire.ports import SIXA44_PORT
 from sensor.wire.sixa44 import Bubble
 
 # A client of 2001:db8:644::/48 at 203.0.113.5:40000.
@@ -27,7 +28,7 @@ def test_other_lengths_are_none(length: int) -> None:
 
 
 def test_the_relays_address() -> None:
-    assert (text(sixa44.RELAY), sixa44.PORT) == ("192.88.99.2", 1027)
+    assert (text(SIXA44_RELAY), SIXA44_PORT) == ("192.88.99.2", 1027)
 
 
 @given(st.binary(min_size=20, max_size=20))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from sensor.wire import icmpv6, ipv6, sixbed4
 from sensor.wire.addresses import text
 from sensor.wire.cursor import Cursor
+from sensor.wire.ports import SIXBED4_PORT
 
 
 def test_the_solicitation_octet_by_octet() -> None:
@@ -25,4 +26,4 @@ def test_its_parts_are_read() -> None:
 
 
 def test_the_default_server() -> None:
-    assert (text(sixbed4.SERVER), sixbed4.PORT) == ("145.136.0.1", 25790)
+    assert (text(sixbed4.SERVER), SIXBED4_PORT) == ("145.136.0.1", 25790)

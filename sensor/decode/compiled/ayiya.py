@@ -6,8 +6,6 @@ from sensor.decode.compiled.inner import ipv6_fault
 from sensor.decode.compiled.numbers import (
     AYIYA_LAST_OPCODE,
     AYIYA_LENGTH,
-    AYIYA_OLD_PORT,
-    AYIYA_PORT,
     AYIYA_UMAC,
     DAY,
     IPV4_INSIDE,
@@ -46,6 +44,7 @@ from sensor.decode.compiled.words import (
     STRONG,
 )
 from sensor.jit import inlined
+from sensor.wire.ports import AYIYA_OLD_PORT, AYIYA_PORT
 
 _PROOF = EVIDENCE_EPOCH | EVIDENCE_CHECKSUM
 _SIGNS = _PROOF | EVIDENCE_EXACT_LENGTH | EVIDENCE_SCHEME_PORT

@@ -10,10 +10,7 @@ from sensor.decode.compiled.numbers import (
     ALL_ROUTERS_LOW,
     ROUTER_SOLICITATION,
     SIXA44_BUBBLE,
-    SIXA44_PORT,
     SIXA44_RELAY,
-    SIXBED4_PORT,
-    TSP_PORT,
 )
 from sensor.decode.compiled.octets import ZERO, Array, Flag, Number, Record, Word, part
 from sensor.decode.compiled.state import NOTHING
@@ -32,6 +29,7 @@ from sensor.decode.compiled.words import (
     STRONG,
 )
 from sensor.jit import inlined
+from sensor.wire.ports import SIXA44_PORT, SIXBED4_PORT, TSP_PORT
 
 
 @inlined

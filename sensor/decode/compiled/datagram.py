@@ -9,22 +9,14 @@ from sensor.decode.compiled.bare import sixa44_bubble
 from sensor.decode.compiled.names import holds_name, name_service
 from sensor.decode.compiled.numbers import (
     AYIYA_LENGTH,
-    GENEVE_PORT,
-    GRE_PORT,
-    GTPU_PORT,
-    GUE_PORT,
     IPV4_INSIDE,
     IPV6_INSIDE,
     IPV6_LENGTH,
-    L2TP_PORT,
     LEAST_IDENTITY,
     NO_NEXT_HEADER,
-    SIXA44_PORT,
     STUN_COOKIE,
     TSP_SIGNALLING,
     UDP_LENGTH,
-    VXLAN_LINUX_PORT,
-    VXLAN_PORT,
 )
 from sensor.decode.compiled.octets import (
     WORD_SIZE,
@@ -66,6 +58,16 @@ from sensor.decode.compiled.words import (
     WEAK,
 )
 from sensor.jit import inlined
+from sensor.wire.ports import (
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    SIXA44_PORT,
+    VXLAN_LINUX_PORT,
+    VXLAN_PORT,
+)
 
 # What ``suspicion`` answers, and what ports say.
 NONE = 0

@@ -27,7 +27,6 @@ from sensor.decode.compiled.numbers import (
     SHIM6,
     TCP,
     TCP_LENGTH,
-    TSP_PORT,
     UDP,
     UDP_LENGTH,
 )
@@ -46,6 +45,7 @@ from sensor.decode.compiled.octets import (
 )
 from sensor.decode.compiled.words import REASON_BAD_IPV6, REASON_TRUNCATED_NETWORK
 from sensor.jit import inlined
+from sensor.wire.ports import TSP_PORT
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 NOT_HOP_LIMIT = np.uint64(0xFFFFFFFFFFFFFF00)

@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 
 from sensor.decode.compiled.inner import MULTIPLIER, fold
-from sensor.decode.compiled.numbers import (
-    DNS_PORT,
-    LLMNR_PORT,
-    MAX_NAME,
-    MAX_NAMES,
-    MDNS_PORT,
-    NETBIOS_PORT,
-)
+from sensor.decode.compiled.numbers import MAX_NAME, MAX_NAMES
 from sensor.decode.compiled.octets import (
     WORD_SIZE,
     Array,
@@ -29,6 +22,7 @@ from sensor.decode.compiled.octets import (
 )
 from sensor.decode.compiled.state import NOTHING
 from sensor.jit import compiled, inlined
+from sensor.wire.ports import DNS_PORT, LLMNR_PORT, MDNS_PORT, NETBIOS_PORT
 
 _HEADER_LENGTH = 12
 _QUESTION_LENGTH = 4  # type and class

@@ -22,7 +22,6 @@ from sensor.decode.compiled.numbers import (
     PARAMETER_PROBLEM,
     TAG_LENGTH,
     TCP,
-    TSP_PORT,
     UDP,
     UDP_LENGTH,
     UNREACHABLE,
@@ -53,6 +52,7 @@ from sensor.decode.compiled.words import (
     REASON_UDP_SHORT,
 )
 from sensor.jit import inlined
+from sensor.wire.ports import TSP_PORT
 
 _TAGS = 2
 # Layers of such a frame: the walk is needed where the limit is below.

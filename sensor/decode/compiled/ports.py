@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sensor.decode.compiled.datagram import OF_A_CARRIER, OF_NAMES
-from sensor.decode.compiled.numbers import (
+from sensor.decode.compiled.octets import Array, Number, Word, part
+from sensor.jit import inlined, pointer_to
+from sensor.wire.ports import (
     DNS_PORT,
     GENEVE_PORT,
     GRE_PORT,
@@ -19,8 +21,6 @@ from sensor.decode.compiled.numbers import (
     VXLAN_LINUX_PORT,
     VXLAN_PORT,
 )
-from sensor.decode.compiled.octets import Array, Number, Word, part
-from sensor.jit import inlined, pointer_to
 
 _SINK_BIT = 2
 _OF_A_SINK = OF_A_CARRIER << _SINK_BIT  # a carrier whose datagrams go to its port from any other

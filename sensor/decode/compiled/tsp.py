@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensor.decode.compiled.numbers import TCP_LENGTH, TSP_LENGTH, TSP_PORT, TSP_SIGNALLING
+from sensor.decode.compiled.numbers import TCP_LENGTH, TSP_LENGTH, TSP_SIGNALLING
 from sensor.decode.compiled.octets import (
     WORD_SIZE,
     Array,
@@ -31,6 +31,7 @@ from sensor.decode.compiled.words import (
     STRONG,
 )
 from sensor.jit import inlined
+from sensor.wire.ports import TSP_PORT
 
 _VERSION = np.uint64(0x56455253494F4E3D)  # VERSION=
 _TUNNEL = np.uint64(0x3C74756E6E656C)  # <tunnel

@@ -11,14 +11,10 @@ from sensor.decode.compiled.numbers import (
     AUTHENTICATION,
     ETHERTYPE_TRANSPARENT,
     GENEVE_LENGTH,
-    GENEVE_PORT,
     GRE,
-    GRE_PORT,
     GTPU_LENGTH,
     GTPU_PDU,
-    GTPU_PORT,
     GUE_LENGTH,
-    GUE_PORT,
     IPV4_INSIDE,
     IPV4_LENGTH,
     IPV6_INSIDE,
@@ -26,13 +22,10 @@ from sensor.decode.compiled.numbers import (
     L2TP_CONTROL_FLAGS,
     L2TP_LENGTH,
     L2TP_OFFSET,
-    L2TP_PORT,
     L2TP_SEQUENCE,
     MAX_GTPU_EXTENSIONS,
     UDP,
     VXLAN_LENGTH,
-    VXLAN_LINUX_PORT,
-    VXLAN_PORT,
     VXLAN_VALID,
 )
 from sensor.decode.compiled.octets import (
@@ -75,6 +68,15 @@ from sensor.decode.compiled.words import (
     WEAK,
 )
 from sensor.jit import compiled, inlined
+from sensor.wire.ports import (
+    GENEVE_PORT,
+    GRE_PORT,
+    GTPU_PORT,
+    GUE_PORT,
+    L2TP_PORT,
+    VXLAN_LINUX_PORT,
+    VXLAN_PORT,
+)
 
 _EXTENSION = 0x04
 _OPTIONAL = 0x07  # any of three flags brings the optional fields of GTP-U
