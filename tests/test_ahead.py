@@ -68,6 +68,7 @@ def test_an_error_comes_in_its_turn(error: BaseException) -> None:
     assert next(taken, None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 2, 4])
 def test_no_more_exist_at_a_time_than_allowed(most: int) -> None:
     items = Items(20)

@@ -279,6 +279,7 @@ def numbers(frames: Sequence[Frame], hashes: NameHashes) -> set[int]:
     return {f.number for f in frames if named(f.data, f.link_type, f.wire_length, settings)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "lookups", "answers"), [("zeek/Teredo.pcap", 13, 2), ("ndpi/teredo.pcap", 0, 0)]
 )

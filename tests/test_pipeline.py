@@ -147,6 +147,7 @@ def test_a_handshake_over_two_files_is_one_exposure_with_proof_in_both(tmp_path:
     ]
 
 
+@pytest.mark.slow
 def test_many_small_captures_hold_few_files_open(tmp_path: Path, whole: list[str]) -> None:
     size = 1_000
     frames = [FRAMES[i] if i < len(FRAMES) else FRAMES[0] for i in range(size)]
@@ -296,6 +297,7 @@ def test_one_thread_and_two_come_to_the_same(parts: int, tmp_path: Path, whole: 
     assert through_pipes(paths, tmp_path)[0] == outcome(*paths)[0] == whole
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_arenas")
 @pytest.mark.parametrize("unwanted", [0, 40])  # after each frame: read, but never tracked
 def test_a_run_of_frames_stays_as_it_is_while_it_is_tracked(

@@ -24,6 +24,9 @@ from . import captures, make, worst
 from .captures import Recipe
 from .census import Census
 
+pytestmark = pytest.mark.slow
+
+
 RECIPES = {
     "mixed": captures.mixed(4_000),
     "scattered": captures.scattered(4_000),

@@ -76,6 +76,7 @@ def boundaries(path: Path, content: bytes) -> set[int]:
     return starts | headers | {len(content)}
 
 
+@pytest.mark.slow
 def test_every_cut_keeps_what_came_before_and_is_told(tmp_path: Path, sound: bytes) -> None:
     path = write(tmp_path, sound)
     whole = read(path)

@@ -58,6 +58,7 @@ def check(path: Path) -> None:
         assert outcome.error.frame in (0, len(outcome.frames) + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SEEDS)
 def test_mutated_captures(tmp_path: Path, seed: int, kind: str) -> None:
     dice = random.Random(f"{seed} {kind}")

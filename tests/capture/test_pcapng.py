@@ -262,12 +262,14 @@ def test_more_captured_than_on_the_wire_is_kept(tmp_path: Path) -> None:
     assert (frame.data, frame.wire) == (b"abc", 3)
 
 
+@pytest.mark.slow
 def test_interfaces_are_limited(tmp_path: Path) -> None:
     content = section() + interface() * (MAX_INTERFACES + 1)
     expected = f"a section has more than {MAX_INTERFACES} interfaces"
     assert damage(write(tmp_path, content)) == (0, 1, 28 + 20 * MAX_INTERFACES, expected)
 
 
+@pytest.mark.slow
 def test_the_largest_number_of_interfaces_is_read(tmp_path: Path) -> None:
     last = MAX_INTERFACES - 1
     content = section() + interface() * MAX_INTERFACES + enhanced(b"a", number=last)
@@ -275,6 +277,7 @@ def test_the_largest_number_of_interfaces_is_read(tmp_path: Path) -> None:
     assert frame.interface == last
 
 
+@pytest.mark.slow
 def test_each_of_very_many_interfaces_has_its_own_link_type_and_clock(tmp_path: Path) -> None:
     count = 100_000
     kinds = [(1, 6, 1_000), (101, 9, 1), (113, 0x80 | 1, 500_000_000), (0, 0, 10**9)]

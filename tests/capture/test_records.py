@@ -224,6 +224,7 @@ def random_ticks(dice: random.Random) -> int:
 MAKERS = {"pcap": random_pcap, "pcapng": random_pcapng}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_random_captures_agree_with_the_plain_reader(tmp_path: Path, seed: int, kind: str) -> None:
     dice = random.Random(f"{seed} records {kind}")
@@ -237,6 +238,7 @@ def test_random_captures_agree_with_the_plain_reader(tmp_path: Path, seed: int, 
     assert frames > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_mutated_captures_agree_with_the_plain_reader(tmp_path: Path, seed: int, kind: str) -> None:
     dice = random.Random(f"{seed} mutated records {kind}")

@@ -455,6 +455,7 @@ def test_packed_files_may_grow_too(tmp_path: Path, follow: Callable[..., Followe
     assert found == Followed([[FRAMES[0]], [FRAMES[1]]], False, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [None, b"", pcap()[:40]])
 def test_the_wait_for_a_writer_ends_when_asked_to(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "pipe"

@@ -6,6 +6,8 @@ import subprocess
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
+import pytest
+
 from sensor.decode.scalar import Frame, decode_frame
 from sensor.decode.settings import DecodeSettings
 from sensor.wire import ipv4, link
@@ -70,6 +72,7 @@ def fields(tshark: Path, *names: str, check: str = "") -> list[list[str]]:
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_wireshark_finds_every_checksum_right(tshark: Path) -> None:
     rows = fields(tshark, *CHECKSUMS, "icmpv6.checksum.status")
     assert len(rows) == len(demo.frames())

@@ -160,6 +160,7 @@ def test_standard_input_is_a_capture(capture: str) -> None:
     assert (done.code, len(done.out.splitlines())) == (0, len(build.exchange()))
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_failure(tmp_path: Path) -> None:
     capture = written(tmp_path / "big.pcap", build.exchange() * 200)
     shell = subprocess.run(

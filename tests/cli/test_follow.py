@@ -17,6 +17,9 @@ import pytest
 from tests.captures import demo
 from tests.command import ENVIRONMENT, ROOT, call_sensor, command
 
+pytestmark = pytest.mark.slow
+
+
 WHOLE = demo.PATH.read_bytes()
 CUT = 3000  # in the 27th frame
 TUNNELLED = 36

@@ -111,6 +111,7 @@ def on_stream(shell: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "ndjson"])
 def test_a_full_disk_is_a_failure_and_no_traceback(form: str) -> None:
     done = on_stream(f'"$0" -m sensor replay --format {form} {DEMO} >/dev/full')

@@ -143,6 +143,7 @@ def test_without_a_terminal_or_by_wish_nothing_is_coloured() -> None:
     assert "\x1b" not in on_terminal("replay", DEMO, NO_COLOR="1")
 
 
+@pytest.mark.slow
 def test_rich_gives_the_same_words_where_there_is_no_terminal() -> None:
     assert run_sensor("replay", DEMO, COLUMNS="100") == run_sensor("replay", DEMO)
 

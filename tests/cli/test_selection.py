@@ -142,6 +142,7 @@ def test_what_stands_alone_says_so(one: tuple[str, ...], option: tuple[str, ...]
     assert f"{one[0]} stands alone: without --filter" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_count_ends_a_stream_that_stays_open(name: str) -> None:
     with subprocess.Popen(

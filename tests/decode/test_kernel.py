@@ -85,6 +85,7 @@ def test_generated_frames_give_the_same_rows() -> None:
     assert Twins(DecodeSettings(names=HASHES)).compare(batch_from(carried())) > 60
 
 
+@pytest.mark.slow
 def test_grown_frames_give_the_same_rows(seed: int) -> None:
     batch = batch_from(grown(random.Random(seed), 5_000))
     twins = Twins(DecodeSettings(names=HASHES))
@@ -272,6 +273,7 @@ def test_arenas_and_columns_of_any_kind_take_one_compiled_function() -> None:
     assert len(getattr(kernel._decode, "signatures", [0])) == 1
 
 
+@pytest.mark.slow
 def test_a_frame_at_the_arenas_end_reads_nothing_behind_it() -> None:
     """The octets behind a frame belong to another, or to nobody."""
     twins = Twins(DEFAULTS)

@@ -29,6 +29,9 @@ from .test_kernel import deep, domain_of, frames_under
 from .twins import Twins, cuts
 from .twins import batch_from as whole_batch
 
+pytestmark = pytest.mark.slow
+
+
 SETTINGS = DecodeSettings(
     sixrd=(
         SixRdDomain(packed("2001:db8::"), 32, 8, (build.V4A,)),

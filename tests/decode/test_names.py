@@ -303,6 +303,7 @@ def test_a_name_counts_once_it_is_whole(payload: bytes, port: int) -> None:
     assert not any(found[:12])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("payload", "port"), messages())
 def test_every_octet_may_be_damaged(payload: bytes, port: int) -> None:
     for at in range(len(payload)):

@@ -14,6 +14,9 @@ from sensor.frames import read_frames
 from sensor.inspect.crosscheck import cross_check
 from sensor.track.settings import TrackSettings
 
+pytestmark = pytest.mark.slow
+
+
 # How many rows Wireshark must have decoded too.
 COMPARED = {
     "junkie/v6inv4.pcap": 1,

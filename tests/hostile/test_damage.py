@@ -35,6 +35,7 @@ def test_every_row_of_the_table_is_there() -> None:
     print(HEADING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_damage_is_told(case: Case, tmp_path: Path) -> None:
     seen = look(case, tmp_path)
@@ -76,6 +77,7 @@ def changed(path: Path, change: Callable[[], object]) -> tuple[int, int, str]:
     return count, process.returncode, errors
 
 
+@pytest.mark.slow
 def test_a_file_truncated_while_it_is_read_is_damaged_there(tmp_path: Path) -> None:
     path = tmp_path / "large.pcap"
     count, code, errors = changed(path, lambda: os.truncate(path, KEPT))
@@ -86,6 +88,7 @@ def test_a_file_truncated_while_it_is_read_is_damaged_there(tmp_path: Path) -> N
     assert errors == f"{place}{KEPT - offset} of {len(LARGE)} bytes are left\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [b"", b"rubbish", pcap_header()])
 def test_a_file_replaced_while_it_is_read_stays_what_it_was(tmp_path: Path, other: bytes) -> None:
     path, new = tmp_path / "large.pcap", tmp_path / "new"
@@ -93,6 +96,7 @@ def test_a_file_replaced_while_it_is_read_stays_what_it_was(tmp_path: Path, othe
     assert changed(path, lambda: new.replace(path)) == (MANY, 0, "")
 
 
+@pytest.mark.slow
 def test_a_file_removed_while_it_is_read_stays_what_it_was(tmp_path: Path) -> None:
     path = tmp_path / "large.pcap"
     assert changed(path, path.unlink) == (MANY, 0, "")

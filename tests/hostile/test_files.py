@@ -17,6 +17,9 @@ from sensor.track.settings import TrackSettings
 from .. import build
 from ..capture.build import enhanced, interface, pcap, section
 
+pytestmark = pytest.mark.slow
+
+
 RECORDS = 3
 FILE_HEADER = 24
 RECORD_HEADER = 16
@@ -89,7 +92,6 @@ def test_a_generated_pcapng(tmp_path: Path) -> None:
     check_cuts(tmp_path / "cut.pcapng", b"".join(blocks), 2, ends)
 
 
-@pytest.mark.slow
 def test_every_capture(captures: Path, tmp_path: Path) -> None:
     paths = sorted(captures.rglob("*.pcap"))
     assert paths

@@ -23,6 +23,9 @@ from .corpus import Whole, captured, carried, generated
 from .grown import HASHES, grown
 from .test_mutation import SETTINGS, Mutator, batch_from
 
+pytestmark = pytest.mark.slow
+
+
 # Set it to what a failed run printed to see the same frames again.
 SEED_VARIABLE = "SENSOR_TEST_SEED"
 PROCESSES = 2
@@ -140,7 +143,6 @@ def test_frames_cut_at_every_length(twins: Twins) -> None:
     assert rows > 1_000
 
 
-@pytest.mark.slow
 def test_captured_frames_cut_at_every_length(twins: Twins, captures: Path) -> None:
     rows = 0
     for path in sorted(captures.rglob("*.pcap")):
@@ -191,7 +193,6 @@ def test_some_damaged_frames(seed: int) -> None:
     assert rows > 3_000
 
 
-@pytest.mark.slow
 def test_a_million_damaged_frames(captures: Path) -> None:
     seed = chosen_seed()
     print(f"{SEED_VARIABLE}={seed}")

@@ -16,6 +16,9 @@ from sensor.wire.addresses import SixRdDomain, packed
 
 from .corpus import Whole, captured, generated
 
+pytestmark = pytest.mark.slow
+
+
 MUTATIONS = 200_000
 BATCH = 2_000
 SETTINGS = DecodeSettings(
@@ -170,7 +173,6 @@ def test_mutations_of_generated_frames(seed: int) -> None:
     assert mutate(generated(), seed, 10_000) > 2_000
 
 
-@pytest.mark.slow
 def test_mutations_of_all_frames(captures: Path, seed: int) -> None:
     """Half of the damage hits generated frames, which hold every kind of header."""
     seeds = captured(captures)

@@ -44,6 +44,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory, tshark: Path) -> Compar
     return agreement(tmp_path_factory.mktemp("shapes"), frames(), rows(), tshark)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHAPES)
 def test_wireshark_reads_what_the_row_says(comparison: Comparison, name: str) -> None:
     shape, numbers = SHAPES[name], NUMBERS[name]
@@ -69,6 +70,7 @@ def changed(value: Any) -> Any:
     return value + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "end"),
     [("outer", "source"), ("outer", "destination"), ("inner", "source"), ("inner", "destination")],
@@ -92,6 +94,7 @@ def excused(comparison: Comparison) -> set[int]:
     return {found.frame for found in comparison.differences}
 
 
+@pytest.mark.slow
 def test_damaged_frames_harm_nothing(tmp_path: Path, tshark: Path, seed: int) -> None:
     """Whatever Wireshark makes of them, its layers are read without an error."""
     dice = random.Random(seed)
@@ -105,6 +108,7 @@ def test_damaged_frames_harm_nothing(tmp_path: Path, tshark: Path, seed: int) ->
     assert {"outer.source.ip", "inner.source.ip", "stack"} <= set().union(*values)
 
 
+@pytest.mark.slow
 def test_a_wrong_carrier_is_found(tmp_path: Path, tshark: Path) -> None:
     number, _, row = next(found for found in numbered() if found[1] == "carrier: vxlan")
     assert row is not None

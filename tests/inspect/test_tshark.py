@@ -24,6 +24,9 @@ from sensor.inspect.wireshark import packets
 from .. import build
 from ..command import ENVIRONMENT, ROOT, command, run_sensor
 
+pytestmark = pytest.mark.slow
+
+
 FRAMES = build.exchange()
 MANY = 5_000  # frames, of which an answer is longer than any pipe holds
 RUN_AGAIN = "run it again, and if that repeats, try another version of tshark"

@@ -15,6 +15,9 @@ from sensor.inspect.wireshark import find_tshark, packets
 from .. import build
 from ..command import call_sensor, run_sensor
 
+pytestmark = pytest.mark.slow
+
+
 FRAMES = build.exchange()
 
 

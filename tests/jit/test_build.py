@@ -8,6 +8,9 @@ import pytest
 
 from tests.jit.project import COMPLAINT, Project
 
+pytestmark = pytest.mark.slow
+
+
 KERNEL = """
 from typing import NamedTuple
 import numpy as np

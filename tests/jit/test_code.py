@@ -16,6 +16,8 @@ from sensor.errors import SensorError
 from sensor.jit.code import Executable
 from tests.jit.project import COMPLAINT, KERNEL, PROGRAM, Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:

@@ -16,6 +16,7 @@ from tests.test_architecture import PACKAGE, SOURCES, imported, module_name
 NAME = "0" * 32
 
 
+@pytest.mark.slow
 def test_every_source_changes_the_digest(tmp_path: Path) -> None:
     """The real sources, one after the other, each with one octet changed in place."""
     project = Project(tmp_path)
@@ -42,6 +43,7 @@ print(jit.digest())
     assert len(changed) == sum(name in covered for name in names)
 
 
+@pytest.mark.slow
 def test_the_digest_covers_whatever_compiled_modules_import() -> None:
     modules = {module_name(path): path for path in SOURCES}
     reached = {

@@ -41,6 +41,7 @@ def whole(frame: Generated) -> Whole:
     return Whole(frame.name, frame.data, frame.link_type)
 
 
+@pytest.mark.slow
 def test_every_generated_frame_gives_the_same_rows(twins: Twins) -> None:
     rows = sum(map(twins.compare, batches(map(whole, generated()))))
     assert rows >= len(generated())

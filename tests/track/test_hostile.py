@@ -100,6 +100,7 @@ def run(rows: list[Observation], seed: int, step: int) -> Table:
     return table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wild", [0.0, 0.1, 1.0])
 def test_random_rows_are_only_data(wild: float, seed: int) -> None:
     table = run(list(chance.rows(seed, 4000, wild)), seed, 50)

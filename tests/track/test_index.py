@@ -208,6 +208,7 @@ def step(dice: random.Random, model: Model) -> None:
             model.unlink(number, dice.choice(model.chains[number]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("secrets", SECRET)
 @pytest.mark.parametrize("capacity", [1, 2, 3, 8, 40])
 def test_anything_in_any_order(capacity: int, secrets: str, seed: int) -> None:
@@ -223,6 +224,7 @@ def test_anything_in_any_order(capacity: int, secrets: str, seed: int) -> None:
     assert min(most) >= min(capacity, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("secrets", ["ones", "random"])
 def test_a_map_grows_and_shrinks(secrets: str, seed: int) -> None:
     """Beyond the buckets that it begins with, and again and again."""

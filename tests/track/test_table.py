@@ -195,6 +195,7 @@ def raised(story: Story) -> set[EventType]:
 # Random rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sides", [(), SIDES], ids=["sides unknown", "sides named"])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_exchanges_through_a_nat(name: str, sides: tuple[Vantage, ...], seed: int) -> None:
@@ -204,6 +205,7 @@ def test_exchanges_through_a_nat(name: str, sides: tuple[Vantage, ...], seed: in
         drive(Both(SETTINGS[name], sides, label=label), batches(exchanges(world, 300)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wild", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_random_rows(name: str, wild: float, seed: int) -> None:
@@ -327,6 +329,7 @@ def test_every_kind_over_udp_is_tracked_alike(kind: Kind, server: End) -> None:
     assert {state.outer_key for state in story.tunnels} == {0, server[1]}
 
 
+@pytest.mark.slow
 def test_counters_of_nibbles_saturate() -> None:
     asked = [solicitation(nonce=b"\x10\x9f\xff\x9e\x9d\x9c\x9b\x9a")] * 11_000
     story = drive(Both(TrackSettings()), batches(stamped(asked)))
@@ -411,6 +414,7 @@ def changes_of(kept: TableLike, settings: TrackSettings, shown: Sequence[Shown])
     return changes + tracker.take_changes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_trackers_tell_the_same(name: str, seed: int) -> None:
     settings = SETTINGS[name]
@@ -428,6 +432,7 @@ def test_trackers_tell_the_same(name: str, seed: int) -> None:
 # What must make no difference
 
 
+@pytest.mark.slow
 def test_batches_may_end_anywhere(seed: int) -> None:
     frames = exchanges(World(seed, natives=10), 200)
     whole = drive(Both(SETTINGS["some"], SIDES), batches(frames))
@@ -474,6 +479,7 @@ def test_no_result_depends_on_the_secrets(secret: str, name: str, seed: int) -> 
 # As plain Python
 
 
+@pytest.mark.slow
 def test_a_process_that_compiles_nothing_tells_the_same(project_root: Path, seed: int) -> None:
     program = f"from {__name__} import compare_uncompiled; compare_uncompiled({seed})"
     done = subprocess.run(

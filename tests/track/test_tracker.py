@@ -99,6 +99,7 @@ def always(size: int) -> Iterator[int]:
         yield size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tables", [TrackSettings(), SMALL], ids=["default", "small"])
 @pytest.mark.parametrize("number", range(3))
 def test_rows_one_by_one_in_sevens_or_all_at_once(
@@ -111,6 +112,7 @@ def test_rows_one_by_one_in_sevens_or_all_at_once(
     assert track(frames, always(7), tables) == whole
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.integers(0, 1 << 30), st.lists(st.integers(1, 40), min_size=1))
 def test_however_they_are_handed_over(number: int, sizes: list[int]) -> None:
@@ -147,6 +149,7 @@ print(hashlib.sha256(repr(changes).encode()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_the_hash_seed_changes_nothing(captures: Path, project_root: Path) -> None:
     command = [sys.executable, "-c", _SCRIPT, str(captures), *NAMES[2]]
     printed = {
