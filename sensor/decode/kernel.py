@@ -193,8 +193,7 @@ class Kernel:
         self, arena: Array, columns: tuple[Array, ...], reasons: Array, first_frame: int, start: int
     ) -> int:
         found = self._walk, self._views, reasons, self._fragments
-        with np.errstate(over="ignore"):  # uncompiled, the product of a digest overflows aloud
-            done: int = _decode(arena, columns, self._settings, *found, first_frame, start)
+        done: int = _decode(arena, columns, self._settings, *found, first_frame, start)
         return done
 
     def _grow(self, frames: int) -> None:

@@ -11,14 +11,13 @@ NUMBA_DISABLE_JIT=1 runs everything as Python.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
 from sensor.jit.arguments import Fixed, flat, kind_of
-from sensor.jit.code import code_of, load
+from sensor.jit.code import DISABLED, code_of, load
 
 __all__ = [
     "DISABLED",
@@ -34,8 +33,6 @@ __all__ = [
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
 def compiled(function: _Function) -> _Function:
@@ -60,9 +57,20 @@ def entry(example: Callable[[], tuple[Any, ...]]) -> Callable[[_Function], _Func
     """
 
     def decorate(function: _Function) -> _Function:
-        return function if DISABLED else Entry(function, example)  # type: ignore[return-value]
+        return _plain(function) if DISABLED else Entry(function, example)  # type: ignore[return-value]
 
     return decorate
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same in Python, where NumPy would tell of numbers that wrap around, as is meant."""
+
+    @functools.wraps(function)
+    def run(*values: Any) -> Any:
+        with np.errstate(over="ignore"):
+            return function(*values)
+
+    return run
 
 
 def fixed(values: tuple[Any, ...]) -> Any:

@@ -28,6 +28,7 @@ entries = build.start()
 __import__(sys.argv[2])
 build.finish(entries, sys.argv[2])
 """
+DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 # Forms of machine code: one that runs as it is, one that must be linked.
 IMAGE, OBJECT = "image", "object"
 # Machine code must fit the sources that this process has read: all but few are read after this one.
@@ -149,7 +150,12 @@ _loading = threading.Lock()
 
 
 def load(*modules: str) -> None:
-    """Make sure that the code of these modules is there; what is missing is built, all at once."""
+    """Make sure that the code of these modules is there; what is missing is built, all at once.
+
+    Where nothing is to be compiled, nothing is needed.
+    """
+    if DISABLED:
+        return
     with _loading:
         missing = [module for module in modules if module not in _loaded]
         folders = {module: _folder() if _is_covered(module) else None for module in missing}

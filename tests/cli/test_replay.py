@@ -120,6 +120,12 @@ def test_the_command_prints_what_the_module_does(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_system_that_forbids_machine_code_gets_the_same_without(tmp_path: Path) -> None:
+    done = run_sensor("replay", DEMO, HOME=str(tmp_path), NUMBA_DISABLE_JIT="1")
+    assert done == Outcome(0, GOLDEN.read_text(), "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_demo_shows_what_it_was_made_for() -> None:
     text = GOLDEN.read_text()
     assert text.count("HIGH") == text.count("LOW") == 1
