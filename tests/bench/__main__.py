@@ -25,6 +25,7 @@ from .tools import (
     Tool,
     tshark,
 )
+from .versions import Comparison, Trouble, checked_out
 
 # Who shows what a flow for each frame costs.
 _ON_SCATTERED = (CAT, TCPDUMP, SURICATA, OURS)
@@ -124,16 +125,35 @@ def _kernel_seconds(capture: Capture) -> float:
     return float(done.stdout)
 
 
+def compared(commit: str, plan: Plan, folder: Path) -> str:
+    """The start, and each capture of a plan with traffic, by this version and another one."""
+    wanted = [("tunnelled", frames) for frames in (FEW, *plan.tunnelled)]
+    wanted += [("mixed", frames) for frames in plan.mixed] + [("scattered", plan.scattered)]
+    with checked_out(commit) as other:
+        comparison = Comparison(other, plan.pairs, plan.limit)
+        for group, frames in wanted:
+            for capture in made(group, frames, folder):
+                comparison.measure(capture)
+        return comparison.report(commit)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests/bench/run")
     parser.add_argument("--full", action="store_true", help="10,000,000 frames too; much longer")
     parser.add_argument("--dir", type=Path, help="keeps the captures there for the next run")
     parser.add_argument("--markdown", action="store_true", help="prints the table of the README")
+    parser.add_argument("--against", metavar="COMMIT", help="compares this version with that alone")
     chosen = parser.parse_args()
     plan = FULL if chosen.full else SHORT
     with tempfile.TemporaryDirectory(prefix="sensor-bench-") as temporary:
         folder = chosen.dir or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
+        if chosen.against:
+            try:
+                print(compared(chosen.against, plan, folder), end="")
+            except Trouble as trouble:
+                parser.error(str(trouble))
+            return
         benchmark = Benchmark(plan, folder)
         benchmark.run()
     goals = judge(benchmark.results, plan)

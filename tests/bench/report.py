@@ -35,10 +35,10 @@ def report(
         "that they come from memory; the sensor's byte code and machine code are kept from a run "
         "that is not counted.",
         "\n".join(f"- {line}" for line in _held(rows)),
-        _table(_PEERS, [_peer_cells(row, results) for row in rows], markdown),
+        table(_PEERS, [_peer_cells(row, results) for row in rows], markdown),
         "\n".join(f"- {line}" for line in _explained(tools)),
-        _table(_WORST, [_worst_cells(row, results) for row in constructed], markdown),
-        _table(_GOALS, list(map(_goal_cells, goals)), markdown),
+        table(_WORST, [_worst_cells(row, results) for row in constructed], markdown),
+        table(_GOALS, list(map(_goal_cells, goals)), markdown),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -149,7 +149,8 @@ def _goal_cells(goal: Goal) -> list[str]:
     return [goal.name, wanted, f"{goal.figure:.3g} {goal.unit}", verdict]
 
 
-def _table(header: Sequence[str], rows: list[list[str]], markdown: bool) -> str:
+def table(header: Sequence[str], rows: list[list[str]], markdown: bool) -> str:
+    """Aligned columns, or the same in Markdown."""
     if markdown:
         lines = [header, ["---"] * len(header), *rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
