@@ -41,9 +41,9 @@ class Span:
         """The same octets, with more of them to come in other frames."""
         return replace(self, cut=self.cut | Anomaly.FRAGMENT_INCOMPLETE)
 
-    def quote(self) -> Span:
+    def quote(self, end: int) -> Span:
         """The start of an IP packet in an ICMP error, which does not say how much it leaves out."""
-        return replace(self, declared=self.start + _LONGEST_PACKET, cut=Anomaly.TRUNCATED)
+        return replace(self, end=end, declared=self.start + _LONGEST_PACKET, cut=Anomaly.TRUNCATED)
 
     def cursor(self, data: bytes) -> Cursor:
         """A reader of what can be read of the frame's octets ``data``."""

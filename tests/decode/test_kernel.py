@@ -12,7 +12,7 @@ import pytest
 
 from sensor.capture.batch import FrameBatch, batch_of
 from sensor.data import resource
-from sensor.decode import inner, kernel, names, native, span, teredo, verdict
+from sensor.decode import inner, kernel, names, native, quotes, span, teredo, verdict
 from sensor.decode.compiled import addresses as compiled_addresses
 from sensor.decode.compiled import native as compiled_native
 from sensor.decode.compiled import numbers, state
@@ -410,10 +410,13 @@ def test_floods_of_headers_stop_at_the_same_limits() -> None:
         (numbers.ICMP_ERROR_LENGTH, icmpv4.HEADER_LENGTH),
         (numbers.ICMP_ERROR_LENGTH, icmpv6.ERROR_LENGTH),
         (numbers.SHORTEST_QUOTE, native.SHORTEST_QUOTE),
+        (numbers.LEAST_QUOTE, quotes.LEAST_QUOTE),
+        (numbers.EXTENSION_VERSION, quotes.EXTENSION_VERSION),
         (numbers.LONGEST_PACKET, span._LONGEST_PACKET),
         (numbers.USUAL_EXTENSIONS, verdict.USUAL_EXTENSIONS),
         (numbers.FIRST_FREE_PORT, verdict.FIRST_FREE_PORT),
         (numbers.UNREACHABLE, icmpv6.UNREACHABLE),
+        (numbers.TIME_EXCEEDED, icmpv6.TIME_EXCEEDED),
         (numbers.PARAMETER_PROBLEM, icmpv6.PARAMETER_PROBLEM),
         (numbers.TRAILER_NONCE, teredo_wire.TRAILER_NONCE),
         (numbers.TRAILER_RANDOM_PORT_MISPRINT, teredo_wire.TRAILER_RANDOM_PORT_MISPRINT),

@@ -138,3 +138,49 @@ def test_an_error_cut_at_every_octet(frame: bytes) -> None:
         assert (found is Reason.QUOTED) is bool(rows)
         assert all(row.quoted and "truncated" in anomalies(row) for row in rows)
         assert bool(rows) is (size >= len(frame) - 60 + SHORTEST_QUOTE)
+
+
+# What says which label was on a packet (RFC 4950), as routers append it.
+EXTENSION = bytes.fromhex("2000 0000 0008 0101 000640ff")
+
+
+@pytest.mark.parametrize("kind", [3, 11, 12])
+@pytest.mark.parametrize("words", [32, 34])
+def test_an_extension_is_no_part_of_the_quote(kind: int, words: int) -> None:
+    """RFC 4884 section 4: the sixth octet tells the length of the quote in words."""
+    packet = in_four(tcp6(payload=bytes(200)), 41)
+    rest = bytes([0, words, 0, 0])
+    body = packet[: 4 * words] + EXTENSION
+    message = icmpv4.build(kind, 1, rest, body)
+    row = quoted(ethernet(ipv4.build(V4B, V4A, icmpv4.PROTOCOL, message)))
+    assert anomalies(row) == ["truncated"]
+    short = in_four(tcp6(payload=bytes(4 * words - 76)), 41)
+    assert len(short) == 4 * words + 4
+    message = icmpv4.build(kind, 1, rest, short[:-4] + EXTENSION)
+    row = quoted(ethernet(ipv4.build(V4B, V4A, icmpv4.PROTOCOL, message)))
+    assert anomalies(row) == ["truncated"], "its checksum is not judged over the extension"
+
+
+@pytest.mark.parametrize(("kind", "ends"), [(1, True), (2, False), (3, True), (4, False)])
+def test_an_extension_in_icmpv6(kind: int, ends: bool) -> None:
+    """There it is the fifth octet, in words of eight; a size or a pointer may stand there too."""
+    whole = build.four_in_six(in_four(tcp6(payload=bytes(40)), 41))
+    body = whole[:136] + EXTENSION + bytes(12)
+    assert len(body) == len(whole)
+    message = icmpv6.build_error(OTHER, NATIVE, kind, 0, body)
+    message = message[:4] + bytes([17]) + message[5:]
+    _, rows = decode(build.sixinfour_frame(ipv6.build(OTHER, NATIVE, icmpv6.PROTOCOL, message)))
+    assert [row.quoted for row in rows] == [0, 1]
+    assert ("bad-checksum" in anomalies(rows[1])) is not ends
+
+
+@pytest.mark.parametrize(
+    ("words", "behind"), [(31, EXTENSION), (32, b"\x10" + EXTENSION[1:]), (80, EXTENSION)]
+)
+def test_a_length_that_no_extension_follows_says_nothing(words: int, behind: bytes) -> None:
+    """Older senders leave anything in that octet."""
+    packet = in_four(tcp6(payload=bytes(64)), 41)
+    body = packet[: 4 * words] + behind + packet[4 * words + len(behind) :]
+    message = icmpv4.build(3, 1, bytes([0, words, 0, 0]), body)
+    row = quoted(ethernet(ipv4.build(V4B, V4A, icmpv4.PROTOCOL, message)))
+    assert "truncated" not in anomalies(row)

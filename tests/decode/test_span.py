@@ -42,8 +42,9 @@ def test_of_a_fragment_more_is_to_come() -> None:
 
 
 def test_what_an_error_quotes_may_go_on_as_far_as_a_packet_can() -> None:
-    quote = Span(10, 30, 31, Anomaly.LENGTH_MISMATCH).quote()
+    quote = Span(10, 30, 31, Anomaly.LENGTH_MISMATCH).quote(30)
     assert quote == Span(10, 30, 10 + 40 + 65535, Anomaly.TRUNCATED)
+    assert Span(10, 30, 31, NOTHING).quote(20) == Span(10, 20, 10 + 40 + 65535, Anomaly.TRUNCATED)
     assert quote.announce(20).missing == NOTHING
     assert quote.announce(21).missing == Anomaly.TRUNCATED
 

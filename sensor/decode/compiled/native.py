@@ -5,6 +5,7 @@ from __future__ import annotations
 from sensor.decode.compiled.inner import ipv6_fault, summarize
 from sensor.decode.compiled.numbers import (
     AUTHENTICATION,
+    EXTENSION_VERSION,
     GRE,
     ICMP,
     ICMP_ERROR_LENGTH,
@@ -18,9 +19,11 @@ from sensor.decode.compiled.numbers import (
     IPV4_LENGTH,
     IPV6_INSIDE,
     IPV6_LENGTH,
+    LEAST_QUOTE,
     LONGEST_PACKET,
     PARAMETER_PROBLEM,
     TCP,
+    TIME_EXCEEDED,
     UDP,
     UNREACHABLE,
 )
@@ -216,7 +219,10 @@ def icmp(arena: Array, walk: Record) -> Number:
     start = walk["start"]
     if walk["end"] - start <= ICMP_ERROR_LENGTH or not is_error(octet(arena, start)):
         return REASON_ICMP
-    return _quoted(walk, STEP_IPV4, REASON_ICMP)
+    announced = 0
+    if octet(arena, start) in (ICMP_UNREACHABLE, ICMP_TIME_EXCEEDED, ICMP_PARAMETER_PROBLEM):
+        announced = octet(arena, start + 5) * 4
+    return _quoted(arena, walk, STEP_IPV4, REASON_ICMP, announced)
 
 
 @inlined
@@ -232,20 +238,31 @@ def is_error(kind: Number) -> Flag:
 
 
 @inlined
-def icmpv6(walk: Record) -> Number:
+def icmpv6(arena: Array, walk: Record) -> Number:
     """RFC 4443 section 3."""
-    if walk["end"] - walk["start"] <= ICMP_ERROR_LENGTH:
+    start = walk["start"]
+    if walk["end"] - start <= ICMP_ERROR_LENGTH:
         return REASON_IPV6_NATIVE
-    return _quoted(walk, STEP_IPV6, REASON_IPV6_NATIVE)
+    announced = 0
+    if walk["icmp_kind"] >> 8 in (UNREACHABLE, TIME_EXCEEDED):
+        announced = octet(arena, start + 4) * 8
+    return _quoted(arena, walk, STEP_IPV6, REASON_IPV6_NATIVE, announced)
 
 
 @inlined
-def _quoted(walk: Record, step: Number, reason: Number) -> Number:
-    """The start of an IP packet, which does not say how much of it is left out."""
+def _quoted(arena: Array, walk: Record, step: Number, reason: Number, announced: Number) -> Number:
+    """The start of an IP packet, which does not say how much of it is left out.
+
+    It ends at an extension (RFC 4884), if one is behind the octets ``announced``.
+    """
     if walk["quoting"]:
         return reason
     walk["quoting"] = reason
     walk["start"] += ICMP_ERROR_LENGTH
+    end = walk["start"] + announced
+    room = announced >= LEAST_QUOTE and end < walk["end"]
+    if room and octet(arena, end) >> 4 == EXTENSION_VERSION:
+        walk["end"] = end
     walk["declared"] = walk["start"] + LONGEST_PACKET
     walk["cut"] = ANOMALY_TRUNCATED
     return step

@@ -41,7 +41,7 @@ def seldom(arena: Array, walk: Record, rows: Array, names: Names, step: Number) 
     if step == STEP_ICMP:
         return icmp(arena, walk)
     if step == STEP_ICMPV6:
-        return icmpv6(walk)
+        return icmpv6(arena, walk)
     if step == STEP_MPLS:
         return mpls(arena, walk)
     if step == STEP_PPPOE:
