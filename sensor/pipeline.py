@@ -217,7 +217,7 @@ class Replay:
                 if self.stopped:
                     break
             self.on_batch()
-        if self._reassembly is not None and not self.stopped:
+        if self._reassembly is not None:
             for run in self._reassembly.finish():
                 self._track(run)
                 self.on_batch()
@@ -266,26 +266,29 @@ class Replay:
         self._tracker.update(rows, octets)
         self.ledger.see(batch, decoded.reasons, rows, run.late)
         if self.ledger.reasons[Reason.NAME]:
-            self._note_names(batch, decoded.reasons == Reason.NAME)
+            self._note_names(run)
         if self.ledger.reasons[Reason.UNKNOWN_LINK_TYPE]:
             self._note_link_type(batch, decoded.reasons == Reason.UNKNOWN_LINK_TYPE)
 
-    def _note_names(self, batch: FrameBatch, named: NDArray[np.bool_]) -> None:
+    def _note_names(self, run: Run) -> None:
         """Read look-ups of tunnels' names, so many in a second of packet time."""
         from sensor.decode.lookups import witnesses
         from sensor.decode.scalar import Frame
 
-        for i in map(int, np.flatnonzero(named)):
+        batch = run.batch
+        for i in map(int, np.flatnonzero(run.decoded.reasons == Reason.NAME)):
             time = int(batch.times[i])
             if not self._witnesses.admits(time):
                 continue
+            made = run.whole.get(batch.first_frame + i)
             frame = Frame(
-                data=batch.frame(i),
+                data=made.data if made else batch.frame(i),
                 link_type=int(batch.linktypes[i]),
                 wire_length=int(batch.wire[i]),
                 number=batch.first_frame + i,
                 time=time,
                 source=batch.source,
+                whole_at=made.at if made else None,
             )
             for witness in witnesses(frame, self._settings, self._name_role):
                 self._witnesses.see(witness)

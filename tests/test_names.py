@@ -29,6 +29,7 @@ from tests import build
 from tests.build import End
 from tests.captures import demo
 from tests.command import call_sensor
+from tests.fragments import ipv4_fragments, spans
 
 SECOND = 1_000_000_000
 START = 1_795_244_514 * SECOND
@@ -46,7 +47,7 @@ Short = tuple[str, bool, str, str, str, tuple[str, ...], int]
 
 def named(data: bytes, link_type: int, wire_length: int, settings: DecodeSettings) -> bool:
     """Whether the innermost datagram of a frame holds a listed name."""
-    found = located(data, link_type, wire_length, settings)
+    found = located(Frame(data, link_type, wire_length), settings)
     if found is None:
         return False
     outer, payload = found
@@ -132,6 +133,15 @@ TRUTH: list[Short] = [
     ("nbns", False, "isatap", "192.168.1.20", "192.168.1.255", (), 8),
     ("nbns", True, "isatap", "192.168.1.20", "192.168.1.66", ("192.168.1.66",), 9),
 ]
+
+
+@pytest.mark.parametrize("cuts", [(8,), (40, 120)])
+def test_an_answer_in_fragments_is_read_whole(cuts: tuple[int, ...], tmp_path: Path) -> None:
+    answer = FRAMES[1]
+    parts = ipv4_fragments(answer[14:], spans(len(answer) - 34, *cuts))
+    frames = [(START + i, answer[:14] + part) for i, part in enumerate(parts)]
+    observed, _ = replayed(capture(tmp_path / "cut.pcap", frames))
+    assert short(observed) == [(*TRUTH[1][:-1], len(parts))]
 
 
 def test_every_protocol_tells_who_asked_whom_and_what_was_told(tmp_path: Path) -> None:

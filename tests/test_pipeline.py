@@ -506,6 +506,20 @@ def test_stop_ends_after_the_current_frames_and_still_gives_totals() -> None:
     assert exposures(changes)[80].state is ExposureState.ANSWERED
 
 
+@pytest.mark.usefixtures("tiny_arenas")
+def test_stop_loses_no_fragment_that_waits_for_others(tmp_path: Path) -> None:
+    """Nothing more is read, but what was read is told: an interrupt is how following ends."""
+    *_, opening, _, _ = build.exchange()
+    alone, noise = in_fragments(opening, 64)[0], FRAMES[0][1]
+    frames = [(demo.START + i, frame) for i, frame in enumerate([alone] + [noise] * 40)]
+    observed = replay(capture(tmp_path / "lone.pcap", frames))
+    observed.on_batch = observed.stop
+    list(observed.changes())
+    assert observed.ledger.read < 41
+    assert observed.ledger.reasons[Reason.TUNNELLED] == 1
+    assert observed.ledger.reasons[Reason.FRAGMENT] == 0
+
+
 def test_what_was_observed_outlives_the_tunnels(tmp_path: Path) -> None:
     later = capture(tmp_path / "later.pcap", [*FRAMES, (demo.START + 2 * DAY, FRAMES[0][1])])
     changes = list(replay(later).changes())

@@ -8,10 +8,11 @@ from sensor.decode.verdict import (
     Verdict,
     datagram_anomalies,
     joined,
+    of_kind,
     shape,
     shape_anomalies,
 )
-from sensor.schema.words import Anomaly, Confidence, Evidence, Kind
+from sensor.schema.words import Confidence, Evidence, Kind
 from sensor.wire.ayiya import Header
 from sensor.wire.ports import AYIYA_OLD_PORT, AYIYA_PORT
 
@@ -29,7 +30,8 @@ def judge(header: Header, inner: Inner, rest: int, outer: Outer, time: int) -> V
     checksum, is not.
     """
     evidence = _header_evidence(header, outer, time) | shape(inner, rest)
-    return _verdict(
+    return of_kind(
+        Kind.AYIYA,
         _weigh(evidence, inner.plausible and inner.length <= rest),
         evidence,
         shape_anomalies(inner, rest) | datagram_anomalies(outer),
@@ -40,7 +42,7 @@ def judge_control(header: Header, rest: int, outer: Outer, time: int) -> Verdict
     """Weigh a packet without one: no-ops and queries; ``rest`` octets follow the header."""
     exact = Evidence.EXACT_LENGTH if rest == 0 else Evidence(0)
     evidence = _header_evidence(header, outer, time) | exact
-    return _verdict(_weigh_control(evidence), evidence, datagram_anomalies(outer))
+    return of_kind(Kind.AYIYA, _weigh_control(evidence), evidence, datagram_anomalies(outer))
 
 
 def _header_evidence(header: Header, outer: Outer, time: int) -> Evidence:
@@ -69,13 +71,3 @@ def _weigh_control(evidence: Evidence) -> Confidence:
         return Confidence.CERTAIN
     sign = exact or evidence & (Evidence.EPOCH | Evidence.SCHEME_PORT)
     return Confidence.STRONG if sign else Confidence.WEAK
-
-
-def _verdict(confidence: Confidence, evidence: Evidence, anomalies: Anomaly) -> Verdict:
-    return Verdict(
-        kind=Kind.AYIYA,
-        kinds=1 << Kind.AYIYA,
-        confidence=confidence,
-        evidence=evidence,
-        anomalies=anomalies,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sensor.decode.inner import Inner
-from sensor.decode.verdict import Outer, Verdict, datagram_anomalies
+from sensor.decode.verdict import Outer, Verdict, datagram_anomalies, of_kind
 from sensor.schema.words import Confidence, Evidence, Kind
 from sensor.wire import icmpv6, sixa44
 from sensor.wire.addresses import (
@@ -101,10 +101,5 @@ def is_sixa44_bubble(length: int, outer: Outer) -> bool:
 
 def judge_bubble(outer: Outer) -> Verdict:
     """A client of 6a44 makes itself known to the relay, or is answered."""
-    return Verdict(
-        kind=Kind.SIXA44,
-        kinds=1 << Kind.SIXA44,
-        confidence=Confidence.STRONG,
-        evidence=Evidence.SCHEME_PORT | Evidence.ANYCAST_RELAY | Evidence.EXACT_LENGTH,
-        anomalies=datagram_anomalies(outer),
-    )
+    evidence = Evidence.SCHEME_PORT | Evidence.ANYCAST_RELAY | Evidence.EXACT_LENGTH
+    return of_kind(Kind.SIXA44, Confidence.STRONG, evidence, datagram_anomalies(outer))

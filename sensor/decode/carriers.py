@@ -6,21 +6,23 @@ from dataclasses import replace
 
 from sensor.decode.native import inner_packet
 from sensor.decode.span import Span
-from sensor.decode.verdict import (
-    Verdict,
-    datagram_anomalies,
-    shape,
-    shape_anomalies,
-    weigh_carried,
-)
+from sensor.decode.verdict import datagram_anomalies, of_kind, shape, shape_anomalies, weigh_carried
 from sensor.decode.walk import Next, Step, Walk
 from sensor.errors import DecodeError
-from sensor.schema.words import Anomaly, Evidence, Kind, Layer, Reason, Transport
-from sensor.wire import gre, link, mpls, pppoe
+from sensor.schema.words import Anomaly, Confidence, Evidence, Kind, Layer, Reason, Transport
+from sensor.wire import gre, ipv4, ipv6, link, mpls, pppoe
 from sensor.wire.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 
 # In front of an Ethernet frame in MPLS, or not; it begins with 16 bits of zero (RFC 4448).
 _CONTROL_WORD = 4
+_ETHERTYPE_AT = 12
+_NETWORKS = link.TAG_TYPES | {
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    mpls.ETHERTYPE,
+    mpls.ETHERTYPE_MULTICAST,
+    pppoe.ETHERTYPE_SESSION,
+}
 
 
 def network(walk: Walk, at: Next) -> Next | Reason:
@@ -49,7 +51,7 @@ def ethernet(walk: Walk, at: Next) -> Next | Reason:
     except DecodeError as error:
         if error.reason == "too many VLAN tags":
             return walk.stop_nesting()
-        return Reason.TRUNCATED_PAYLOAD if span.missing else Reason.NOT_IP
+        return span.unread(error, Reason.NOT_IP)
     for name in header.layers:
         if not walk.push(Layer[name.upper()]):
             return Reason.TOO_MANY_LAYERS
@@ -58,28 +60,44 @@ def ethernet(walk: Walk, at: Next) -> Next | Reason:
 
 
 def _mpls(walk: Walk, span: Span) -> Next | Reason:
-    """A label stack (RFC 3032 section 2.1): what is below, only the first nibble tells."""
+    """A label stack (RFC 3032 section 2.1); what is below it does not say."""
     cursor = span.cursor(walk.data)
     try:
         labels = mpls.parse(cursor)
     except DecodeError as error:
         if error.reason == "too many labels":
             return walk.stop_nesting()
-        return Reason.TRUNCATED_NETWORK
-    if not walk.push(Layer.MPLS):
-        return Reason.TOO_MANY_LAYERS
+        return span.unread(error, Reason.NOT_IP)
     for i, label in enumerate(labels):
         walk.trace.layer("mpls", span.start + i * mpls.LABEL_LENGTH, label)
-    below = span.after(cursor.position)
-    if below.present <= 0:
-        return Reason.TRUNCATED_NETWORK
-    version = walk.data[below.start] >> 4
-    if version == 4:
-        return Next(Step.NETWORK, below, ETHERTYPE_IPV4)
-    if version == 6:
-        return Next(Step.NETWORK, below, ETHERTYPE_IPV6)
-    word = below.octets(walk.data)[:2] == bytes(2)
-    return Next(Step.ETHERNET, below.after(below.start + _CONTROL_WORD) if word else below)
+    return walk.pushed(Layer.MPLS, _below_labels(walk, span.after(cursor.position)))
+
+
+def _below_labels(walk: Walk, span: Span) -> Next:
+    """IP, as the first nibble says, or a pseudowire's Ethernet, perhaps behind a control word.
+
+    Addresses of Ethernet begin like any of the three (RFC 8469 section 3): then what the others
+    would have to be decides.
+    """
+    octets = span.octets(walk.data)
+    version = octets[0] >> 4 if octets else 0
+    bare = _names_network(octets, _ETHERTYPE_AT)
+    if version == 4 and (not bare or ipv4.header_checksum_ok(octets)):
+        return Next(Step.NETWORK, span, ETHERTYPE_IPV4)
+    if version == 6 and (not bare or _fills_as_ipv6(octets, span)):
+        return Next(Step.NETWORK, span, ETHERTYPE_IPV6)
+    behind = not bare or _names_network(octets, _CONTROL_WORD + _ETHERTYPE_AT)
+    word = octets[:2] == bytes(2) and behind
+    return Next(Step.ETHERNET, span.after(span.start + _CONTROL_WORD) if word else span)
+
+
+def _names_network(octets: bytes, at: int) -> bool:
+    """Whether an EtherType stands there that may lead to a packet."""
+    return int.from_bytes(octets[at : at + 2]) in _NETWORKS
+
+
+def _fills_as_ipv6(octets: bytes, span: Span) -> bool:
+    return ipv6.HEADER_LENGTH + int.from_bytes(octets[4:6]) == span.length
 
 
 def _pppoe(walk: Walk, span: Span) -> Next | Reason:
@@ -88,12 +106,10 @@ def _pppoe(walk: Walk, span: Span) -> Next | Reason:
     try:
         header = pppoe.parse(cursor)
     except DecodeError as error:
-        return Reason.TRUNCATED_NETWORK if error.reason == "truncated" else Reason.NOT_IP
-    if not walk.push(Layer.PPPOE):
-        return Reason.TOO_MANY_LAYERS
+        return span.unread(error, Reason.NOT_IP)
     walk.trace.layer("pppoe", span.start, header)
     length = cursor.position - span.start + header.length
-    return Next(Step.PPP, span.announce(length).after(cursor.position))
+    return walk.pushed(Layer.PPPOE, Next(Step.PPP, span.announce(length).after(cursor.position)))
 
 
 def ppp_frame(walk: Walk, at: Next) -> Next | Reason:
@@ -103,11 +119,9 @@ def ppp_frame(walk: Walk, at: Next) -> Next | Reason:
     try:
         ethertype = link.ppp_ethertype(cursor)
     except DecodeError as error:
-        return Reason.TRUNCATED_NETWORK if error.reason == "truncated" else Reason.NOT_IP
-    if not walk.push(Layer.PPP):
-        return Reason.TOO_MANY_LAYERS
+        return span.unread(error, Reason.NOT_IP)
     walk.trace.layer("ppp", span.start)
-    return Next(Step.NETWORK, span.after(cursor.position), ethertype)
+    return walk.pushed(Layer.PPP, Next(Step.NETWORK, span.after(cursor.position), ethertype))
 
 
 def gre_packet(walk: Walk, at: Next) -> Next | Reason:
@@ -117,8 +131,7 @@ def gre_packet(walk: Walk, at: Next) -> Next | Reason:
     try:
         header = gre.parse(cursor)
     except DecodeError as error:
-        cut = error.reason == "truncated" and span.missing
-        return Reason.TRUNCATED_PAYLOAD if cut else Reason.GRE
+        return span.unread(error, Reason.GRE)
     if not walk.push(Layer.GRE):
         return Reason.TOO_MANY_LAYERS
     walk.trace.layer("gre", span.start, header)
@@ -147,19 +160,27 @@ def _tunnelled(walk: Walk, span: Span, kind: Kind) -> Next | Reason:
     """IPv6 that GRE or L2TP carries, directly or in an Ethernet or PPP frame."""
     found = inner_packet(walk, span)
     if isinstance(found, DecodeError):
-        cut = found.reason == "truncated" and span.missing
-        return Reason.TRUNCATED_PAYLOAD if cut else Reason.NOT_IPV6_INSIDE
+        if walk.quoting is not None and found.reason == "truncated" and not walk.over_udp:
+            return _short_quote(walk, span, kind)
+        return span.unread(found, Reason.NOT_IPV6_INSIDE)
     inner, span = found
     carrier = walk.holding(span)
-    verdict = Verdict(
-        kind=kind,
-        kinds=1 << kind,
-        confidence=weigh_carried(inner, carrier),
-        evidence=_EVIDENCE[kind] | shape(inner, carrier.rest),
-        anomalies=shape_anomalies(inner, carrier.rest)
-        | (datagram_anomalies(walk.outer) if walk.over_udp else Anomaly(0)),
+    over_udp = walk.over_udp
+    verdict = of_kind(
+        kind,
+        weigh_carried(inner, carrier),
+        _EVIDENCE[kind] | shape(inner, carrier.rest),
+        shape_anomalies(inner, carrier.rest)
+        | (datagram_anomalies(walk.outer) if over_udp else Anomaly(0)),
     )
-    return walk.tunnel(verdict, Transport.UDP if walk.over_udp else Transport.GRE, span)
+    return walk.tunnel(verdict, Transport.UDP if over_udp else Transport.GRE, span)
+
+
+def _short_quote(walk: Walk, span: Span, kind: Kind) -> Reason:
+    """An ICMP error that quotes too little for the inner addresses, as RFC 792 lets it."""
+    confidence = min(walk.trust, Confidence.STRONG)
+    verdict = of_kind(kind, confidence, _EVIDENCE[kind], Anomaly(0))
+    return walk.control(verdict, Transport.GRE, span)
 
 
 _EVIDENCE = {Kind.GRE6: Evidence.GRE, Kind.L2TP6: Evidence.L2TP}

@@ -41,9 +41,9 @@ def udp_datagram(walk: Walk, at: Next) -> Next | Reason:
     cursor = span.cursor(walk.data)
     try:
         header = udp.parse(cursor)
-    except DecodeError:
+    except DecodeError as error:
         walk.trace.check("UDP header is whole", False)
-        return Reason.TRUNCATED_PAYLOAD if span.missing else Reason.BAD_UDP
+        return span.unread(error, Reason.BAD_UDP)
     if not walk.push(Layer.UDP):
         return Reason.TOO_MANY_LAYERS
     walk.trace.layer("udp", span.start, header)
@@ -103,7 +103,7 @@ def _ipv6(walk: Walk, span: Span) -> _Guess | Reason:
         packet = teredo_wire.parse(span.octets(walk.data))
     except DecodeError as error:
         walk.trace.check("payload is [authentication] [origin] IPv6", False)
-        return _not_teredo(error, span)
+        return span.unread(error, Reason.UDP)
     offset = span.start + packet.ipv6_offset
     inner = summarize(walk.data, offset, packet.header, span.end)
     candidate = Candidate(
@@ -121,13 +121,6 @@ def _ipv6(walk: Walk, span: Span) -> _Guess | Reason:
     if verdict.kind is Kind.IP6_IN_UDP:
         verdict = bare.name(verdict, inner, outer)
     return _Guess(verdict, span, candidate)
-
-
-def _not_teredo(error: DecodeError, span: Span) -> Reason:
-    """Why a long enough payload did not parse."""
-    if error.reason == "truncated" and span.missing:
-        return Reason.TRUNCATED_PAYLOAD
-    return Reason.UDP
 
 
 def _write(walk: Walk, guess: _Guess) -> Next | Reason:
@@ -201,7 +194,7 @@ def _ayiya(walk: Walk, span: Span) -> Next | Reason | None:
         if not ip_header(walk, carried):
             return None
         walk.trace.layer("ayiya", span.start, header)
-        return Next(Step.IPV4, carried) if walk.push(Layer.AYIYA) else Reason.TOO_MANY_LAYERS
+        return walk.pushed(Layer.AYIYA, Next(Step.IPV4, carried))
     time, outer = walk.frame.time, walk.outer
     found = inner_packet(walk, carried) if header.next_header == IPV6_INSIDE else None
     if isinstance(found, DecodeError) and not (found.reason == "truncated" and span.missing):

@@ -13,16 +13,14 @@ from sensor.wire.ipv6 import IPv6Header
 from sensor.wire.udp import UDPHeader
 
 
-def located(
-    data: bytes, link_type: int, wire_length: int, settings: DecodeSettings
-) -> tuple[Outer, bytes] | None:
+def located(frame: Frame, settings: DecodeSettings) -> tuple[Outer, bytes] | None:
     """The ends and the payload of the innermost UDP datagram of a frame, None if there is none.
 
     The payload is what can be read of it. Walks the frame anew: for the few frames where the
     decoder's answer calls for a closer look. Never raises.
     """
     trace = Trace()
-    decode_frame(Frame(data, link_type, wire_length), settings, trace)
+    decode_frame(frame, settings, trace)
     around: IPv4Header | IPv6Header | None = None
     found: tuple[Outer, bytes] | None = None
     for step in trace.steps:
@@ -34,7 +32,7 @@ def located(
             case Inner(header=header):
                 around = header
             case UDPHeader() as header if around is not None:
-                found = _outer(around, header), _payload(data, step.offset, header)
+                found = _outer(around, header), _payload(frame.data, step.offset, header)
     return found
 
 

@@ -43,7 +43,7 @@ def witnesses(frame: Frame, settings: DecodeSettings, role_of: RoleOf) -> list[W
     ``role_of`` is given lower-case dotted names and answers None for those that do not matter.
     Hostile bytes are data: this never raises.
     """
-    datagram = located(frame.data, frame.link_type, frame.wire_length, settings)
+    datagram = located(frame, settings)
     if datagram is None:
         return []
     outer, payload = datagram

@@ -123,8 +123,8 @@ def _authenticated(walk: Walk, span: Span) -> Next | Reason:
     try:
         protocol, units = cursor.u8(), cursor.u8()
         cursor.skip((units + 2) * 4 - 2)
-    except DecodeError:
-        return Reason.TRUNCATED_PAYLOAD if span.missing else Reason.IPV4_PROTOCOL
+    except DecodeError as error:
+        return span.unread(error, Reason.IPV4_PROTOCOL)
     if protocol == ipv6.AUTHENTICATION:
         return walk.stop_nesting()  # one is enough, and bounds the way
     return Next(Step.PAYLOAD, span.after(cursor.position), protocol)
@@ -216,8 +216,7 @@ def protocol_41(walk: Walk, at: Next) -> Next | Reason:
             verdict = protocol41.judge_quote(walk.trust)
             return walk.control(verdict, Transport.IPV6, at.span)
         walk.trace.check("protocol 41 holds an IPv6 header", False)
-        cut = found.reason == "truncated" and at.span.missing
-        return Reason.TRUNCATED_PAYLOAD if cut else Reason.NOT_IPV6_INSIDE
+        return at.span.unread(found, Reason.NOT_IPV6_INSIDE)
     inner, span = found
     carrier = walk.holding(span)
     verdict = protocol41.judge(inner, walk.outer, carrier, walk.settings, walk.trace)
@@ -239,7 +238,8 @@ def tcp_segment(walk: Walk, span: Span, reason: Reason) -> Reason:
         return reason
     walk.trace.layer("tcp", span.start, header)
     body = span.after(span.start + header.data_offset)
-    verdict = tsp.judge_segment(body.octets(walk.data), walk.trace)
+    from_broker = header.source_port == TSP_PORT
+    verdict = tsp.judge_segment(body.octets(walk.data), from_broker, walk.trace)
     if verdict is None:
         return reason
     walk.name_ports(header.source_port, header.destination_port)

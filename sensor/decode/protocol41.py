@@ -10,6 +10,7 @@ from sensor.decode.verdict import (
     Outer,
     Verdict,
     joined,
+    of_kind,
     shape,
     shape_anomalies,
     weigh_carried,
@@ -72,12 +73,11 @@ def _binding(
 
 def judge_nested(inner: Inner, carrier: Carrier) -> Verdict:
     """IPv6 directly in an inner IPv6 packet: no tunnel through IPv4, but the way to its end."""
-    return Verdict(
-        kind=Kind.IP6_IN_IP6,
-        kinds=1 << Kind.IP6_IN_IP6,
-        confidence=weigh_carried(inner, carrier),
-        evidence=Evidence.PROTOCOL_41 | shape(inner, carrier.rest),
-        anomalies=shape_anomalies(inner, carrier.rest),
+    return of_kind(
+        Kind.IP6_IN_IP6,
+        weigh_carried(inner, carrier),
+        Evidence.PROTOCOL_41 | shape(inner, carrier.rest),
+        shape_anomalies(inner, carrier.rest),
     )
 
 
@@ -86,13 +86,8 @@ def judge_quote(carrier: Confidence) -> Verdict:
 
     The first octets of the inner header are there, and whoever sent it knows that it was his.
     """
-    return Verdict(
-        kind=Kind.SIXINFOUR,
-        kinds=1 << Kind.SIXINFOUR,
-        confidence=min(carrier, Confidence.STRONG),
-        evidence=Evidence.PROTOCOL_41,
-        anomalies=Anomaly(0),
-    )
+    confidence = min(carrier, Confidence.STRONG)
+    return of_kind(Kind.SIXINFOUR, confidence, Evidence.PROTOCOL_41, Anomaly(0))
 
 
 def _name(fitting: set[Kind], outer: Outer) -> Kind:

@@ -34,8 +34,8 @@ from sensor.schema.words import Anomaly, Reason
 from sensor.wire import link
 from sensor.wire.cursor import Cursor
 
-# Where source and destination stand in an IP header, by version.
-_ENDS = {4: slice(12, 20), 6: slice(8, 40)}
+# Where source and destination stand in an IP header.
+_ENDS = {link.ETHERTYPE_IPV4: slice(12, 20), link.ETHERTYPE_IPV6: slice(8, 40)}
 _NOWHERE = slice(0)
 
 
@@ -139,7 +139,9 @@ class Reassembly:
                 self._give_up_oldest()
                 yield from self._flush(edits, start)
             elif (start := start + 1) < stop:
-                old = np.abs(times[start:stop] - oldest) > limit
+                # No difference: those of 64 bits may not fit into 64 bits.
+                later = times[start:stop]
+                old = (later < oldest - limit) | (later > oldest + limit)
                 start = start + int(np.argmax(old)) if old.any() else stop
 
     def _flush(self, edits: _Edits, stop: int) -> Iterator[Run]:
@@ -355,9 +357,8 @@ def _ends(frame: Frame, at: int, around: Sequence[Observation]) -> bytes:
     ]
     cursor = Cursor(frame.data)
     try:
-        link.parse(frame.link_type, cursor)
+        protocol = link.parse(frame.link_type, cursor).protocol
     except DecodeError:
         return b"".join(ends)
     outermost = frame.data[cursor.position : at]
-    version = outermost[0] >> 4 if outermost else 0
-    return b"".join([outermost[_ENDS.get(version, _NOWHERE)], *ends])
+    return b"".join([outermost[_ENDS.get(protocol, _NOWHERE)], *ends])

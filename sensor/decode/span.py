@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sensor.schema.words import Anomaly
+from sensor.errors import DecodeError
+from sensor.schema.words import Anomaly, Reason
 from sensor.wire.cursor import Cursor
 
 _LONGEST_PACKET = 40 + 65535  # of IPv6
@@ -74,3 +75,8 @@ class Span:
     def missing(self) -> Anomaly:
         """Why something is missing; nothing if all that was announced can be read."""
         return self.cut if self.declared > self.end else self.cut & Anomaly.FRAGMENT_INCOMPLETE
+
+    def unread(self, error: DecodeError, reason: Reason) -> Reason:
+        """Why no header could be read: the octets in which it ends are missing, or ``reason``."""
+        cut = error.reason == "truncated" and self.missing
+        return Reason.TRUNCATED_PAYLOAD if cut else reason

@@ -6,13 +6,7 @@ from sensor.decode.carriers import IN_GRE
 from sensor.decode.inner import IPV4_INSIDE, IPV6_INSIDE, UDP
 from sensor.decode.native import inner_packet
 from sensor.decode.span import Span
-from sensor.decode.verdict import (
-    Verdict,
-    datagram_anomalies,
-    proves_itself,
-    shape,
-    shape_anomalies,
-)
+from sensor.decode.verdict import datagram_anomalies, of_kind, proves_itself, shape, shape_anomalies
 from sensor.decode.walk import Next, Step, Walk
 from sensor.errors import DecodeError
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind, Layer, Reason, Transport
@@ -63,7 +57,7 @@ def _vxlan(walk: Walk, span: Span) -> Next | Reason | None:
     except DecodeError:
         return None
     walk.trace.layer("vxlan", span.start, header)
-    return _pushed(walk, Layer.VXLAN, Next(Step.ETHERNET, span.after(cursor.position)))
+    return walk.pushed(Layer.VXLAN, Next(Step.ETHERNET, span.after(cursor.position)))
 
 
 def _geneve(walk: Walk, span: Span) -> Next | Reason | None:
@@ -75,7 +69,7 @@ def _geneve(walk: Walk, span: Span) -> Next | Reason | None:
         return None
     walk.trace.layer("geneve", span.start, header)
     below = Next(Step.NETWORK, span.after(cursor.position), header.protocol)
-    return _pushed(walk, Layer.GENEVE, below)
+    return walk.pushed(Layer.GENEVE, below)
 
 
 def _gre(walk: Walk, span: Span) -> Next | None:
@@ -104,7 +98,7 @@ def _gtpu(walk: Walk, span: Span) -> Next | Reason | None:
     walk.trace.layer("gtpu", span.start, header)
     _compare(walk, span, gtpu.HEADER_LENGTH + header.length)
     walk.vague = True
-    return _pushed(walk, Layer.GTPU, Next(Step.IP, span.after(cursor.position)))
+    return walk.pushed(Layer.GTPU, Next(Step.IP, span.after(cursor.position)))
 
 
 def _l2tp(walk: Walk, span: Span) -> Next | Reason | None:
@@ -120,7 +114,7 @@ def _l2tp(walk: Walk, span: Span) -> Next | Reason | None:
     if header.length is not None:
         _compare(walk, span, header.length)
     walk.bridge, walk.vague = Kind.L2TP6, True
-    return _pushed(walk, Layer.L2TP, Next(Step.PPP, span.after(cursor.position)))
+    return walk.pushed(Layer.L2TP, Next(Step.PPP, span.after(cursor.position)))
 
 
 def _compare(walk: Walk, span: Span, length: int) -> None:
@@ -151,7 +145,7 @@ def _in_gue(walk: Walk, span: Span, carried: Span, protocol: int) -> Next | Reas
         return _ipv6_in_gue(walk, carried)
     walk.oddities |= datagram_anomalies(walk.outer)
     step = Step.IPV4 if protocol == IPV4_INSIDE else Step.GRE
-    return _pushed(walk, Layer.GUE, Next(step, carried))
+    return walk.pushed(Layer.GUE, Next(step, carried))
 
 
 def _ipv6_in_gue(walk: Walk, carried: Span) -> Next | Reason | None:
@@ -164,12 +158,11 @@ def _ipv6_in_gue(walk: Walk, carried: Span) -> Next | Reason | None:
     on_port = GUE_PORT in (walk.outer.source_port, walk.outer.destination_port)
     expected = on_port and walk.trust is not Confidence.WEAK
     believed = (expected and inner.plausible and inner.length <= rest) or proves_itself(inner, rest)
-    verdict = Verdict(
-        kind=Kind.IP6_IN_UDP,
-        kinds=1 << Kind.IP6_IN_UDP,
-        confidence=Confidence.STRONG if believed else Confidence.WEAK,
-        evidence=shape(inner, rest) | (Evidence.SCHEME_PORT if on_port else Evidence(0)),
-        anomalies=shape_anomalies(inner, rest) | datagram_anomalies(walk.outer),
+    verdict = of_kind(
+        Kind.IP6_IN_UDP,
+        Confidence.STRONG if believed else Confidence.WEAK,
+        shape(inner, rest) | (Evidence.SCHEME_PORT if on_port else Evidence(0)),
+        shape_anomalies(inner, rest) | datagram_anomalies(walk.outer),
     )
     walk.push(Layer.GUE)
     return walk.tunnel(verdict, Transport.UDP, carried)
@@ -182,7 +175,7 @@ def ip_in_udp(walk: Walk, span: Span) -> Next | Reason | None:
         if not ip_header(walk, span):
             return None
         walk.oddities |= datagram_anomalies(walk.outer)
-        return _pushed(walk, Layer.FOU, Next(Step.IPV4, span))
+        return walk.pushed(Layer.FOU, Next(Step.IPV4, span))
     if len(head) < gue.HEADER_LENGTH or head[1] not in _IN_GUE or any((head[0], *head[2:])):
         return None
     return _in_gue(walk, span, span.after(span.start + gue.HEADER_LENGTH), head[1])
@@ -204,7 +197,3 @@ def ip_header(walk: Walk, span: Span) -> bool:
     if found and header.total_length != span.length and not span.widened:
         walk.oddities |= Anomaly.LENGTH_MISMATCH
     return found
-
-
-def _pushed(walk: Walk, layer: Layer, found: Next) -> Next | Reason:
-    return found if walk.push(layer) else Reason.TOO_MANY_LAYERS

@@ -67,6 +67,11 @@ class Verdict:
     teredo: TeredoPacket = TeredoPacket.NONE
 
 
+def of_kind(kind: Kind, confidence: Confidence, evidence: Evidence, anomalies: Anomaly) -> Verdict:
+    """A verdict of a kind beside which no other fits."""
+    return Verdict(kind, 1 << kind, confidence, evidence, anomalies)
+
+
 def joined(found: dict[_Bits, bool], bits: _Bits) -> _Bits:
     """``bits`` and those of ``found`` that hold."""
     for bit, holds in found.items():

@@ -103,6 +103,10 @@ class Walk:
         self.stack.append(layer)
         return True
 
+    def pushed(self, layer: Layer, found: Next) -> Next | Reason:
+        """Where to go on behind one more layer."""
+        return found if self.push(layer) else Reason.TOO_MANY_LAYERS
+
     def stop_nesting(self) -> Reason:
         self.unfollowed = self.too_deep = True
         return Reason.TOO_MANY_LAYERS

@@ -18,6 +18,7 @@ _FORMAT = struct.Struct("!II")
 _BEGINNINGS = (b"VERSION=", b"CAPABILITY ", b"AUTHENTICATE ", b"<tunnel")
 _LENGTH = b"content-length:"
 _STATUS_DIGITS = 3
+_REFERRING = b"1"
 _STATUS_CLASSES = b"235"
 _STATUS_ENDS = b" \r\n"
 
@@ -48,7 +49,11 @@ def is_setup(text: bytes) -> bool:
 
 
 def is_reply(text: bytes) -> bool:
-    """Whether ``text`` begins with a status code and what may end one (RFC 5572 section 4.7)."""
+    """Whether ``text`` begins with a status code and what may end one (RFC 5572 section 5).
+
+    A reply that refers to other brokers has 1000 more in its code.
+    """
+    text = text.removeprefix(_REFERRING)
     code, end = text[:_STATUS_DIGITS], text[_STATUS_DIGITS : _STATUS_DIGITS + 1]
     if not end or end not in _STATUS_ENDS:
         return False

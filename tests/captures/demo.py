@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sensor.capture.writer import PcapWriter
 from sensor.wire import checksum, icmpv6, ipv4, ipv6, link, sixinfour, tcp, teredo, udp
 from sensor.wire.addresses import ALL_ROUTERS, TeredoAddress, build_server_link_local, packed
-from sensor.wire.ports import TEREDO_PORT
+from sensor.wire.ports import DNS_PORT, TEREDO_PORT
 from sensor.wire.tcp import ACK, FIN, PSH, RST, SYN
 
 PATH = Path(__file__).resolve().parents[2] / "sensor" / "data" / "demo.pcap"
@@ -22,7 +22,6 @@ START = 1_795_248_000_000_000_000  # 2026-11-21T08:00:00Z
 MILLISECOND = 1_000_000
 ETHERTYPE_ARP = 0x0806
 SMALLEST_FRAME = 60  # without the check sequence
-DNS_PORT = 53
 
 End = tuple[bytes, int]  # address and port
 

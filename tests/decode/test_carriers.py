@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sensor.schema.words import Reason
-from sensor.wire import gre, ipv6, link, mpls, ppp, pppoe
+from sensor.wire import gre, ipv4, ipv6, link, mpls, ppp, pppoe
 
 from .. import build
 from ..build import NATIVE, OTHER, V4A, V4B, ethernet, in_four, six_in_six, tcp6
@@ -74,8 +74,37 @@ def test_below_the_labels_the_first_nibble_tells() -> None:
 def test_a_label_stack_that_is_cut() -> None:
     frame = framed(mpls.ETHERTYPE, mpls.build([16, 17], TUNNEL))
     for size in range(14, 23):
-        assert reason(frame[:size]) is Reason.TRUNCATED_NETWORK
-        assert reason(frame[:size], len(frame)) is Reason.TRUNCATED_NETWORK
+        assert reason(frame[:size]) is Reason.NOT_IP
+        assert reason(frame[:size], len(frame)) is Reason.TRUNCATED_PAYLOAD
+
+
+@pytest.mark.parametrize("word", [b"", bytes(4), bytes(2) + b"\x07\x01"])
+@pytest.mark.parametrize(
+    "destination",
+    # Of VRRP (RFC 9568 section 7.3), and such as begin like IPv4 and IPv6.
+    ["00005e000101", "4500004b0009", "6c0000000009", "6cffffffff09", "020000000009"],
+)
+@pytest.mark.parametrize("source", ["020000000001", "020008000001"])
+@pytest.mark.parametrize("vlans", [(), (7,)])
+def test_a_pseudowire_with_a_control_word_and_without(
+    word: bytes, destination: str, source: str, vlans: tuple[int, ...]
+) -> None:
+    macs = bytes.fromhex(source), bytes.fromhex(destination)
+    frame = link.build_ethernet(TUNNEL, link.ETHERTYPE_IPV4, *macs, vlans)
+    row = only_row(framed(mpls.ETHERTYPE, mpls.build([16], word + frame)))
+    # A tag may as well be of the source address: the packet is found either way.
+    assert stack(row).replace(" vlan", "") == "ethernet mpls ethernet ipv4 ipv6 tcp"
+
+
+@pytest.mark.parametrize("ethertype", ["0800", "86dd", "8100", "88a8", "8847", "8864"])
+def test_a_packet_below_labels_whose_source_is_like_an_ethertype(ethertype: str) -> None:
+    like = bytes.fromhex(ethertype)
+    four = ipv4.build(like + b"\x45\x01", V4B, 41, tcp6())
+    row = only_row(framed(mpls.ETHERTYPE, mpls.build([16], four)))
+    assert stack(row) == "ethernet mpls ipv4 ipv6 tcp"
+    six = ipv6.build(NATIVE[:4] + like + b"\x45" + bytes(9), OTHER, 4, TUNNEL)
+    row = only_row(framed(mpls.ETHERTYPE, mpls.build([16], six)))
+    assert stack(row) == "ethernet mpls ipv6 ipv4 ipv6 tcp"
 
 
 # PPPoE and PPP
@@ -102,14 +131,24 @@ def test_pppoe_that_announces_too_little() -> None:
     [
         (b"\x21" + build.ppp_ether(TUNNEL)[1:], Reason.NOT_IP),
         (b"\x11\xa7" + build.ppp_ether(TUNNEL)[2:], Reason.NOT_IP),
-        (build.ppp_ether(TUNNEL)[:5], Reason.TRUNCATED_NETWORK),
-        (build.ppp_ether(TUNNEL)[:7], Reason.TRUNCATED_NETWORK),
+        (build.ppp_ether(TUNNEL)[:5], Reason.NOT_IP),
+        (build.ppp_ether(TUNNEL)[:7], Reason.TRUNCATED_PAYLOAD),
         (pppoe.build(1, ppp.build(0xC021, bytes(60))), Reason.NOT_IP),
         (pppoe.build(1, b"\xff\x04" + bytes(60)), Reason.NOT_IP),
     ],
 )
 def test_pppoe_that_holds_no_packet(session: bytes, expected: Reason) -> None:
     assert reason(framed(pppoe.ETHERTYPE_SESSION, session)) is expected
+
+
+def test_pppoe_that_is_cut() -> None:
+    whole = framed(pppoe.ETHERTYPE_SESSION, build.ppp_ether(TUNNEL))
+    for size in range(14, 22):
+        assert reason(whole[:size], len(whole)) is Reason.TRUNCATED_PAYLOAD
+
+
+def test_an_acknowledgement_of_pptp_carries_nothing_and_is_whole() -> None:
+    assert reason(in_gre(gre.build_pptp(7, b"", acknowledgement=3))) is Reason.NOT_IP
 
 
 def test_mpls_in_ppp() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sensor.capture.batch import FrameBatch, batch_of
 from sensor.data import resource
-from sensor.decode import inner, kernel, names, native, quotes, span, teredo, verdict
+from sensor.decode import carriers, inner, kernel, names, native, quotes, span, teredo, verdict
 from sensor.decode.compiled import addresses as compiled_addresses
 from sensor.decode.compiled import native as compiled_native
 from sensor.decode.compiled import numbers, state
@@ -401,6 +401,8 @@ def test_floods_of_headers_stop_at_the_same_limits() -> None:
         (numbers.BRIDGE_TUNNEL, int.from_bytes(llc.BRIDGE_TUNNEL)),
         (numbers.SNAP_LENGTH, len(llc.SNAP)),
         (numbers.MAX_LABELS, mpls.MAX_LABELS),
+        (numbers.CONTROL_WORD, carriers._CONTROL_WORD),
+        (numbers.ETHERTYPE_AT, carriers._ETHERTYPE_AT),
         (numbers.PPP_IPV4, ppp.IPV4),
         (numbers.PPP_IPV6, ppp.IPV6),
         (numbers.PPP_MPLS, ppp.MPLS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sensor.decode.located import located
+from sensor.decode.scalar import Frame
 from sensor.decode.settings import DecodeSettings
 from sensor.decode.verdict import Outer
 from sensor.wire import ipv6, link
@@ -16,7 +17,7 @@ PAYLOAD = b"a question"
 
 
 def found(frame: bytes, link_type: int = 1) -> tuple[Outer, bytes] | None:
-    return located(frame, link_type, len(frame), DecodeSettings())
+    return located(Frame(frame, link_type, len(frame)), DecodeSettings())
 
 
 @pytest.mark.parametrize("vlans", [(), (7,), (7, 8)])
@@ -48,9 +49,18 @@ def test_the_innermost_of_several_counts() -> None:
 def test_of_a_cut_datagram_what_there_is() -> None:
     frame = build.udp_frame(HOST, RESOLVER, PAYLOAD)
     for cut in range(len(PAYLOAD)):
-        kept = located(frame[: len(frame) - cut], 1, len(frame), DecodeSettings())
+        kept = located(Frame(frame[: len(frame) - cut], 1, len(frame)), DecodeSettings())
         assert kept is not None
         assert kept[1] == PAYLOAD[: len(PAYLOAD) - cut]
+
+
+def test_a_datagram_put_together_from_fragments_in_a_carrier_of_the_last() -> None:
+    packet = build.udp(HOST, RESOLVER, PAYLOAD)
+    last = build.ethernet(build.in_four(packet[:24]))
+    at = len(last) - 24
+    made = Frame(last[:at] + packet, 1, len(last), whole_at=at)
+    expected = Outer(4, HOST[0], RESOLVER[0], 1025, 53), PAYLOAD
+    assert located(made, DecodeSettings()) == expected
 
 
 def test_a_length_of_zero_takes_all_there_is() -> None:

@@ -7,10 +7,23 @@ from sensor.schema.rows import Observation
 from sensor.schema.words import Reason
 from sensor.wire import gre, icmpv4, icmpv6, ipv4, ipv6
 from sensor.wire.addresses import SIXA44_RELAY
-from sensor.wire.ports import SIXA44_PORT
+from sensor.wire.ports import GRE_PORT, SIXA44_PORT
 
 from .. import build
-from ..build import CLIENT, NATIVE, OTHER, PEER, RELAY, TEREDO, V4A, V4B, ethernet, in_four, tcp6
+from ..build import (
+    CLIENT,
+    NATIVE,
+    OTHER,
+    PEER,
+    RELAY,
+    TEREDO,
+    V4A,
+    V4B,
+    ethernet,
+    in_four,
+    tcp6,
+    udp_frame,
+)
 from .seen import Seen, anomalies, decode, only_row, seen, stack
 
 TUNNEL = in_four(tcp6(), 41)
@@ -71,6 +84,31 @@ def test_a_quote_too_short_for_the_inner_addresses(quote: int) -> None:
     assert seen(row) == Seen("6in4", "strong", "protocol-41", "truncated")
     assert (row.outer_source[:4], row.inner_length) == (V4A, 0)
     assert stack(row) == "ethernet ipv4 icmp ipv4"
+
+
+@pytest.mark.parametrize("key", [None, 7])
+@pytest.mark.parametrize("quote", range(20, 64))
+def test_a_quote_too_short_for_the_addresses_in_gre(quote: int, key: int | None) -> None:
+    header = 4 if key is None else 8
+    packet = in_four(gre.build(gre.IPV6, tcp6(), key=key), gre.PROTOCOL)
+    frame = error4(packet, quote=min(quote, 20 + header + 39))
+    if quote - 20 < header:
+        assert reason(frame) is Reason.ICMP
+        return
+    row = quoted(frame)
+    assert seen(row) == Seen("gre6", "strong", "gre", "truncated")
+    assert (row.outer_key, row.inner_length) == (key or 0, 0)
+    assert stack(row) == "ethernet ipv4 icmp ipv4 gre"
+
+
+def test_a_short_quote_of_something_else_in_gre() -> None:
+    for wrong in (gre.build(gre.IPV6, b"\x45\0\0\0"), gre.build(gre.IPV4, b"\x60\0\0\0")):
+        assert reason(error4(in_four(wrong, gre.PROTOCOL))) is Reason.ICMP
+    cut = in_four(gre.build(gre.IPV6, tcp6()), gre.PROTOCOL)[:30]
+    frame = ethernet(cut)
+    assert decode(frame, wire_length=len(frame) + 90) == (Reason.TRUNCATED_PAYLOAD, [])
+    in_udp = udp_frame((V4A, 9), (V4B, GRE_PORT), gre.build(gre.IPV6, tcp6()))[14:]
+    assert reason(error4(in_udp, quote=40)) is Reason.ICMP
 
 
 def test_a_short_quote_of_something_else_in_protocol_41() -> None:

@@ -18,7 +18,7 @@ from sensor.decode.scalar import Frame, decode_batch, decode_frame
 from sensor.decode.settings import DecodeSettings, FragmentLimits
 from sensor.schema.rows import Observation, unpack
 from sensor.schema.words import Anomaly, Kind, Reason
-from sensor.wire import ipv4, ipv6, link, sixinfour, tcp
+from sensor.wire import ipv4, ipv6, link, mpls, sixinfour, tcp
 
 from ..build import (
     CLIENT,
@@ -223,6 +223,18 @@ def test_equal_fragments_of_different_carriers_do_not_mix() -> None:
     assert not played(frames).whole
     frames.append(ethernet(ipv4.build(V4A, V4B, 4, pieces[1])))
     assert played(frames).whole.keys() == {5}
+
+
+@pytest.mark.parametrize("label", [100, 0x49300, 0x6FFFF])
+def test_labels_in_front_are_not_taken_for_an_ip_header(label: int) -> None:
+    pieces = ipv4_fragments(SYN, spans(len(SYN) - 20, 24))
+    carried = [ipv4.build(V4A, V4B, 4, piece, identification=i) for i, piece in enumerate(pieces)]
+    frames = [
+        link.build_ethernet(mpls.build([label], packet), mpls.ETHERTYPE, bytes(6), bytes(6))
+        for packet in carried
+    ]
+    seen = played(frames)
+    assert (seen.late, seen.only(2).tcp_flags) == ([], tcp.SYN)
 
 
 @pytest.mark.parametrize("linktype", [RAW, link.LINKTYPE_LINUX_SLL])
@@ -535,6 +547,14 @@ def test_time_may_run_backwards() -> None:
     assert seen.order == [1, 1, 2, 3, 2]
     extreme = played([*flood(3), ethernet(SYN)], [(1 << 63) - 1, -(1 << 63), 0, 1])
     assert sorted(extreme.late) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_times_may_lie_as_far_apart_as_numbers_reach(batches: int) -> None:
+    first, last = outer(OUTERMOST, 104)
+    latest, earliest = (1 << 63) - 1, -(1 << 63)
+    seen = played([first, ethernet(SYN), last], [latest, latest, earliest], batches=batches)
+    assert (seen.order, seen.whole) == ([1, 2, 1, 3], {})
 
 
 @pytest.mark.parametrize("batches", [2, 3, 5, 11])

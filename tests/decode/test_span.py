@@ -4,7 +4,7 @@ import pytest
 
 from sensor.decode.span import Span
 from sensor.errors import DecodeError
-from sensor.schema.words import Anomaly
+from sensor.schema.words import Anomaly, Reason
 
 NOTHING = Anomaly(0)
 WHOLE = Span(10, 50, 50, NOTHING)
@@ -47,6 +47,13 @@ def test_what_an_error_quotes_may_go_on_as_far_as_a_packet_can() -> None:
     assert Span(10, 30, 31, NOTHING).quote(20) == Span(10, 20, 10 + 40 + 65535, Anomaly.TRUNCATED)
     assert quote.announce(20).missing == NOTHING
     assert quote.announce(21).missing == Anomaly.TRUNCATED
+
+
+def test_a_header_is_cut_only_where_its_octets_are_missing() -> None:
+    cut, damaged = DecodeError("truncated"), DecodeError("GRE version 2")
+    assert CUT.unread(cut, Reason.GRE) is Reason.TRUNCATED_PAYLOAD
+    assert CUT.unread(damaged, Reason.GRE) is Reason.GRE
+    assert WHOLE.unread(cut, Reason.GRE) is Reason.GRE
 
 
 def test_a_span_begins_anew_behind_a_header() -> None:

@@ -19,8 +19,8 @@ COMMANDS = (
     b"Content-length: 234\r\n<tunnel",
     b'<tunnel action="create" type="v6udpv4">',
 )
-REPLIES = (b"200 Success\r\n", b"300\r\n", b"500 ")
-OTHERS = (b"", b"GET / HTTP/1.0", b"VERSION", b"600 x", b"200", b"2x0 ")
+REPLIES = (b"200 Success\r\n", b"300\r\n", b"500 ", b"1200 Redirection\r\n")
+OTHERS = (b"", b"GET / HTTP/1.0", b"VERSION", b"600 x", b"200", b"2x0 ", b"1200", b"1100 x")
 AT, NEAR = (V4B, 3653), (V4B, 3654)
 
 
@@ -44,8 +44,10 @@ def test_a_command_over_udp(text: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", REPLIES)
-def test_a_reply_over_udp_is_one_only_on_the_port(text: bytes) -> None:
-    assert seen(only_row(datagram(text))) == Seen("tsp", "strong", "tsp scheme-port")
+def test_a_reply_over_udp_is_one_only_from_the_port(text: bytes) -> None:
+    told = udp_frame(AT, (V4A, 4000), tsp_wire.build(7, 1, text))
+    assert seen(only_row(told)) == Seen("tsp", "strong", "tsp scheme-port")
+    assert decode(datagram(text)) == (Reason.UDP_SHORT, [])
     assert decode(datagram(text, NEAR)) == (Reason.UDP_SHORT, [])
 
 
@@ -95,7 +97,16 @@ def test_a_command_over_tcp(text: bytes, ports: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("text", REPLIES)
 def test_a_reply_over_tcp(text: bytes) -> None:
-    assert seen(only_row(over_tcp(text))) == Seen("tsp", "strong", "tsp scheme-port")
+    row = only_row(over_tcp(text, (3653, 4000)))
+    assert seen(row) == Seen("tsp", "strong", "tsp scheme-port")
+
+
+@pytest.mark.parametrize(
+    "text", [b"220 mail.example ESMTP\r\n", b"331 Password\r\n", b"250 OK\r\n"]
+)
+@pytest.mark.parametrize("server", [21, 25, 119])
+def test_other_servers_reply_to_clients_at_that_port(text: bytes, server: int) -> None:
+    assert decode(over_tcp(text, (server, 3653))) == (Reason.TCP, [])
 
 
 @pytest.mark.parametrize("text", OTHERS)
@@ -142,6 +153,8 @@ def test_no_room_for_the_last_layer_over_udp() -> None:
     assert (seen(row).kind, anomalies(row)) == ("none", ["too-many-layers"])
 
 
-def test_the_judge_of_segments_knows_nothing_of_ports() -> None:
-    assert tsp.judge_segment(b"hello", SILENCE) is None
-    assert tsp.judge_segment(COMMANDS[0], SILENCE) is not None
+def test_a_segment_is_judged_by_its_words_and_who_sends_it() -> None:
+    assert tsp.judge_segment(b"hello", True, SILENCE) is None
+    assert tsp.judge_segment(REPLIES[0], False, SILENCE) is None
+    assert tsp.judge_segment(REPLIES[0], True, SILENCE) is not None
+    assert tsp.judge_segment(COMMANDS[0], False, SILENCE) is not None

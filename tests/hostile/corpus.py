@@ -171,6 +171,13 @@ def _linked(packet: bytes) -> list[Whole]:
         Whole("session", _frame(session + bytes(6), pppoe.ETHERTYPE_SESSION)),
         Whole("mpls", _frame(mpls.build([16, 17], packet), mpls.ETHERTYPE)),
         Whole("pseudowire", _frame(mpls.build([16], bytes(4) + ethernet(packet)), 0x8848)),
+        *(
+            Whole(
+                "bare pseudowire",
+                _frame(mpls.build([16], start + _frame(packet, 0x0800)[2:]), 0x8847),
+            )
+            for start in (b"\0\0", b"\x45\0", b"\x6c\0")
+        ),
         Whole("bridged", _frame(ethernet(packet, (7,)), gre.TRANSPARENT_ETHERNET)),
         Whole("snap", _frame(snap, len(snap))),
         Whole("tagged snap", _frame(tagged, link.ETHERTYPE_VLAN)),
@@ -271,6 +278,12 @@ def _ayiya(protocol: int, epoch: int) -> bytes:
 
 def _setups() -> list[Whole]:
     found = []
+    reply = tsp.build(1, 2, b"1200 Redirection\r\n")
+    found.append(Whole("tsp reply", udp_frame((V4B, TSP_PORT), CLIENT, reply)))
+    told = tcp.build(
+        V4B, V4A, TSP_PORT, 9, sequence=1, acknowledgement=1, flags=tcp.ACK, payload=reply[8:]
+    )
+    found.append(Whole("tsp reply", ethernet(ipv4.build(V4B, V4A, tcp.PROTOCOL, told))))
     for text in (b"VERSION=2.0.0\r\n", b"200 Success\r\n", b"no words"):
         datagram = udp_frame(CLIENT, (V4B, TSP_PORT), tsp.build(1, 2, text))
         segment = tcp.build(
@@ -289,7 +302,8 @@ def _setups() -> list[Whole]:
 def _quotes(packet: bytes) -> list[Whole]:
     junk = ipv4.build(V4A, V4B, sixinfour.PROTOCOL, bytes(30))
     weak = build.udp(CLIENT, PEER, tcp6(payload=b"data")[:-1] + b"?")
-    errors = [icmpv4.build_error(3, 1, quoted) for quoted in (packet, junk, weak)]
+    routed = ipv4.build(V4A, V4B, gre.PROTOCOL, gre.build(gre.IPV6, tcp6()))
+    errors = [icmpv4.build_error(3, 1, quoted) for quoted in (packet, junk, weak, routed)]
     echo = icmpv4.build(icmpv4.ECHO_REQUEST, 0, bytes(4), bytes(30))
     inner = build.four_in_six(packet)
     error = icmpv6.build_error(NATIVE, OTHER, icmpv6.TOO_BIG, 0, inner)

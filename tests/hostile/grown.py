@@ -91,6 +91,7 @@ TEXTS = (
     b"VERSION=2.0.0\r\n", b"CAPABILITY TUNNEL=V6UDPV4", b"AUTHENTICATE ANONYMOUS\r\n",
     b"Content-length: 20\r\n<tunnel", b"CONTENT-LENGTH:9", b"content\rlength:9", b"<tunnel/>",
     b"<tunne", b"VERSION", b"200 Success\r\n", b"300\n", b"500\r", b"100 no", b"20a no", b"200",
+    b"1200 Redirection\r\n", b"1302\n", b"1100 no", b"1200",
     b"2", b"", b"junk of text",
 )  # fmt: skip
 # What a sensor may look for, and names that it is asked for.
@@ -594,7 +595,8 @@ class Grower:
             case 15:
                 labels = [dice.getrandbits(20) for _ in range(dice.choice((1, 2, 3, 16, 17)))]
                 kind = dice.choice((mpls.ETHERTYPE, mpls.ETHERTYPE_MULTICAST))
-                stack = mpls.build(labels, packet)
+                below = self._pseudowire(packet, ethertype) if dice.random() < 0.5 else packet
+                stack = mpls.build(labels, below)
                 return Whole("mpls", link.build_ethernet(stack, kind, bytes(6), bytes(6)))
             case 16:
                 return Whole("ethernet in ethernet", self._ether(packet, ethertype))
@@ -623,6 +625,14 @@ class Grower:
                 return Whole("stacked", mac + tag + ethertype.to_bytes(2) + packet)
             case _:
                 return Whole("ethernet", build.ethernet(packet))
+
+    def _pseudowire(self, packet: bytes, ethertype: int) -> bytes:
+        """Ethernet, whose addresses may begin like IP or a control word, which may be there."""
+        dice = self._dice
+        first = dice.choice((b"\0\0", b"\x45\0", b"\x60\0", b"\2\0"))
+        address = first + dice.choice((b"\x08\0", b"\0\x48")) + bytes(2)
+        frame = link.build_ethernet(packet, ethertype, address, address, (7,) * dice.randrange(3))
+        return dice.choice((b"", bytes(4), b"\0\0\xff\1")) + frame
 
     def _serial(self, packet: bytes) -> Whole:
         dice = self._dice

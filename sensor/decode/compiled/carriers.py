@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from sensor.decode.compiled.inner import ipv6_fault
-from sensor.decode.compiled.link import carried
+from sensor.decode.compiled.link import carried, is_tag
 from sensor.decode.compiled.numbers import (
     CONTROL_WORD,
+    ETHERTYPE_AT,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ETHERTYPE_MPLS,
     ETHERTYPE_MPLS_MULTICAST,
     ETHERTYPE_PPP,
+    ETHERTYPE_PPPOE,
     ETHERTYPE_TRANSPARENT,
     GRE_ACKNOWLEDGEMENT,
     GRE_CHECKSUM,
@@ -22,6 +24,8 @@ from sensor.decode.compiled.numbers import (
     GRE_ROUTING,
     GRE_SEQUENCE,
     GRE_VERSION,
+    IPV4_LENGTH,
+    IPV6_LENGTH,
     MAX_LABELS,
     MAX_ROUTES,
     PPPOE_LENGTH,
@@ -39,10 +43,11 @@ from sensor.decode.compiled.octets import (
     word,
 )
 from sensor.decode.compiled.ppp import behind_ppp, behind_pppoe
-from sensor.decode.compiled.state import NOTHING, STEP_IPV4, STEP_PPP, STEP_TUNNEL
+from sensor.decode.compiled.state import NOTHING, STEP_PPP, STEP_TUNNEL
 from sensor.decode.compiled.verdict import look, name, weigh_carried
 from sensor.decode.compiled.walk import (
     announce,
+    control,
     cut_or,
     datagram_anomalies,
     missing,
@@ -68,6 +73,7 @@ from sensor.decode.compiled.words import (
     REASON_NOT_IPV6_INSIDE,
     REASON_TOO_MANY_LAYERS,
     REASON_TRUNCATED_NETWORK,
+    STRONG,
 )
 from sensor.jit import compiled, inlined
 
@@ -76,7 +82,7 @@ _BAD = -2
 
 @inlined
 def mpls(arena: Array, walk: Record) -> Number:
-    """A label stack (RFC 3032 section 2.1): what is below, only the first nibble tells."""
+    """A label stack (RFC 3032 section 2.1); what is below it does not say."""
     at, end = walk["start"], walk["end"]
     labels = 0
     bottom = 0
@@ -84,23 +90,57 @@ def mpls(arena: Array, walk: Record) -> Number:
         if labels == MAX_LABELS:
             return stop_nesting(walk)
         if end - at < 4:
-            return REASON_TRUNCATED_NETWORK
+            return cut_or(walk, REASON_NOT_IP)
         bottom = octet(arena, at + 2) & 1
         at += 4
         labels += 1
     if not push(walk, LAYER_MPLS):
         return REASON_TOO_MANY_LAYERS
-    if at >= end:
-        return REASON_TRUNCATED_NETWORK
     walk["start"] = at
-    version = octet(arena, at) >> 4
-    if version == 4:
-        return STEP_IPV4
-    if version == 6:
-        return carried(walk, ETHERTYPE_IPV6)
-    if end - at >= 2 and pair(arena, at) == 0:
-        walk["start"] = at + CONTROL_WORD
-    return carried(walk, ETHERTYPE_TRANSPARENT)
+    return carried(walk, _below_labels(arena, walk))
+
+
+@inlined
+def _below_labels(arena: Array, walk: Record) -> Number:
+    """IP, as the first nibble says, or a pseudowire's Ethernet, perhaps behind a control word."""
+    start, end = walk["start"], walk["end"]
+    version = octet(arena, start) >> 4 if start < end else 0
+    bare = _names_network(arena, start + ETHERTYPE_AT, end)
+    if version == 4 and (not bare or _is_sound_ipv4(arena, start, end)):
+        return ETHERTYPE_IPV4
+    if version == 6 and (not bare or _fills_as_ipv6(arena, start, walk["declared"])):
+        return ETHERTYPE_IPV6
+    behind = not bare or _names_network(arena, start + CONTROL_WORD + ETHERTYPE_AT, end)
+    if end - start >= 2 and pair(arena, start) == 0 and behind:
+        walk["start"] = start + CONTROL_WORD
+    return ETHERTYPE_TRANSPARENT
+
+
+@inlined
+def _names_network(arena: Array, at: Number, end: Number) -> Flag:
+    """Whether an EtherType stands there that may lead to a packet."""
+    if end - at < 2:
+        return False
+    found = pair(arena, at)
+    return is_tag(found) or found in (
+        ETHERTYPE_IPV4,
+        ETHERTYPE_IPV6,
+        ETHERTYPE_MPLS,
+        ETHERTYPE_MPLS_MULTICAST,
+        ETHERTYPE_PPPOE,
+    )
+
+
+@inlined
+def _is_sound_ipv4(arena: Array, start: Number, end: Number) -> Flag:
+    """Whether a header is whole and sums correctly."""
+    length = (octet(arena, start) & 0x0F) * 4
+    return IPV4_LENGTH <= length <= end - start and sums_up(arena, start, start + length)
+
+
+@inlined
+def _fills_as_ipv6(arena: Array, start: Number, declared: Number) -> Flag:
+    return start + IPV6_LENGTH + pair(arena, start + 4) == declared
 
 
 @inlined
@@ -109,7 +149,7 @@ def pppoe(arena: Array, walk: Record) -> Number:
     start = walk["start"]
     at = behind_pppoe(arena, start, walk["end"])
     if at < 0:
-        return REASON_NOT_IP if at == NOWHERE else REASON_TRUNCATED_NETWORK
+        return REASON_NOT_IP if at == NOWHERE else cut_or(walk, REASON_NOT_IP)
     if not push(walk, LAYER_PPPOE):
         return REASON_TOO_MANY_LAYERS
     announce(walk, PPPOE_LENGTH + pair_before(arena, at))
@@ -122,7 +162,7 @@ def ppp(arena: Array, walk: Record) -> Number:
     """A PPP frame (RFC 1661 section 2)."""
     at, ethertype = behind_ppp(arena, walk["start"], walk["end"])
     if at < 0:
-        return REASON_NOT_IP if at == NOWHERE else REASON_TRUNCATED_NETWORK
+        return REASON_NOT_IP if at == NOWHERE else cut_or(walk, REASON_NOT_IP)
     walk["start"] = at
     return pushed(walk, LAYER_PPP, carried(walk, ethertype))
 
@@ -239,6 +279,9 @@ def tunnelled(arena: Array, walk: Record, row: Record, carrier: Number) -> Numbe
     evidence = look(arena, walk, row)
     if evidence == NOTHING:
         cut = ipv6_fault(arena, walk["start"], walk["end"]) == REASON_TRUNCATED_NETWORK
+        if cut and walk["quoting"] and not walk["over_udp"]:
+            confidence = min(carrier, STRONG)
+            return control(arena, walk, row, KIND_GRE6, confidence, EVIDENCE_GRE, OVER_GRE)
         return cut_or(walk, REASON_NOT_IPV6_INSIDE) if cut else REASON_NOT_IPV6_INSIDE
     row["confidence"] = weigh_carried(walk, evidence, carrier, unsound(walk))
     transport = OVER_GRE

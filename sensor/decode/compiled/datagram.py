@@ -187,7 +187,7 @@ def _may_go_on(
 @inlined
 def _begins_words(first: Number) -> Flag:
     """Of TSP: VERSION, CAPABILITY, AUTHENTICATE, <tunnel, Content-length and replies."""
-    return first in (0x56, 0x43, 0x41, 0x3C, 0x63, 0x32, 0x33, 0x35)
+    return first in (0x56, 0x43, 0x41, 0x3C, 0x63, 0x31, 0x32, 0x33, 0x35)
 
 
 @inlined

@@ -33,6 +33,7 @@ from sensor.decode.compiled.words import (
 from sensor.jit import inlined
 from sensor.wire.ports import TSP_PORT
 
+_REFERRING = 0x31  # the first of four digits
 _VERSION = np.uint64(0x56455253494F4E3D)  # VERSION=
 _TUNNEL = np.uint64(0x3C74756E6E656C)  # <tunnel
 # CAPABILITY and AUTHENTICATE with the space behind them, in two parts.
@@ -58,8 +59,10 @@ def is_setup(arena: Array, start: Number, end: Number) -> Flag:
 
 @inlined
 def is_reply(arena: Array, start: Number, end: Number) -> Flag:
-    """Whether octets begin with a status code and what may end one."""
+    """Whether octets begin with a status code, of a referral too, and what may end one."""
     head = padded(arena, start, end)
+    if part(head, 56, 0xFF) == _REFERRING:
+        head = head << Word(8)
     second, third = part(head, 48, 0xFF), part(head, 40, 0xFF)
     return (
         part(head, 56, 0xFF) in (0x32, 0x33, 0x35)
@@ -82,7 +85,7 @@ def segment(arena: Array, walk: Record, row: Record) -> Number:
         return walk["code"]
     text = start + length
     setup = is_setup(arena, text, end)
-    if not setup and not is_reply(arena, text, end):
+    if not setup and not (source == TSP_PORT and is_reply(arena, text, end)):
         return walk["code"]
     name_ports(walk, head)
     if not push(walk, LAYER_TSP):
@@ -95,13 +98,13 @@ def segment(arena: Array, walk: Record, row: Record) -> Number:
 
 @inlined
 def signalling(arena: Array, walk: Record, row: Record) -> Number:
-    """UDP on any port: a header and words; a bare reply only on the port of TSP."""
+    """UDP on any port: a header and words; a bare reply only from the port of TSP."""
     start, end = walk["start"], walk["end"]
     if end - start < TSP_LENGTH or octet(arena, start) >> 4 != TSP_SIGNALLING:
         return NOTHING
     text = start + TSP_LENGTH
     setup, expected = is_setup(arena, text, end), is_either(walk, TSP_PORT)
-    if not setup and not (expected and is_reply(arena, text, end)):
+    if not setup and not (walk["source_port"] == TSP_PORT and is_reply(arena, text, end)):
         return NOTHING
     if not push(walk, LAYER_TSP):
         return REASON_TOO_MANY_LAYERS
