@@ -7,7 +7,6 @@ OCTETS_HELD: then it goes without rows, and comes once more, late, if they never
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -62,17 +61,19 @@ def read_frames(
 ) -> Iterator[ReadFrame]:
     """Every frame of every capture that is wanted, in file order; damage ends a file and is noted.
 
-    With ``follow`` a capture is read as it grows, and then what takes its name after it. Waiting
-    ends once ``stopped`` says so; what is cut off by that is no damage.
+    With ``follow`` a capture is read as it grows, and then what takes its name after it. Once
+    ``stopped`` says so, nothing is waited for and no more is taken; what is held back still comes,
+    and what is cut off is no damage.
     """
-    frames = (
-        frame
-        for number, path in enumerate(paths)
-        for frame in _Reader(
-            path, number, decode, Table(track), damages, selection, follow, stopped
-        ).frames()
-    )
-    return itertools.islice(frames, selection.count)
+    left = selection.count
+    for number, path in enumerate(paths):
+        reader = _Reader(
+            path, number, decode, Table(track), damages, selection, follow, stopped, left
+        )
+        yield from reader.frames()
+        left = reader.left
+        if left == 0 or stopped():
+            return
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ class _Reader:
     selection: Selection
     follow: bool
     stopped: Callable[[], bool]
+    left: int | None  # frames that may still come; None: any number
     _foreign: bool = False  # a frame has had a link type that cannot be read
     _reassembly: Reassembly = field(init=False)
     _queue: _Queue = field(init=False)
@@ -108,21 +110,34 @@ class _Reader:
                 self.path, self.number, follow=self.follow, stopped=self.stopped
             ) as capture:
                 for batch in capture.batches():
-                    for part in self.selection.kept(batch):
+                    for part in self._wanted(batch):
                         yield from self._runs(part)
-                    if self.follow and self.selection.is_over(batch):
+                    over = self.follow and self.selection.is_over(batch)
+                    if over or self.left == 0 or self.stopped():
                         break
         except CaptureError as error:
             damage = error
         yield from self._rest()
         if damage is not None and not self.stopped():
             self.damages.append(damage)
-        return capture is not None and capture.replaced
+        return self.left != 0 and capture is not None and capture.replaced
+
+    def _wanted(self, batch: FrameBatch) -> Iterator[FrameBatch]:
+        """The parts of a batch that count, as long as frames may come."""
+        for part in self.selection.kept(batch):
+            if self.left is not None:
+                part = part.slice(0, self.left)
+                self.left -= len(part)
+            yield part
+            if self.left == 0:
+                return
 
     def _runs(self, batch: FrameBatch) -> Iterator[ReadFrame]:
         """The frames of a batch, and those that it sets free."""
         for run in self._reassembly.take(batch, decode_batch(batch, self.decode)):
             yield from self._ordered(run)
+            if self.stopped():
+                return
 
     def _rest(self) -> Iterator[ReadFrame]:
         """What is still held back when there are no more frames."""
@@ -136,6 +151,8 @@ class _Reader:
         for frame in self._tracked(run):
             self._queue.put(frame)
             yield from self._queue.ready(waiting)
+            if self.stopped():
+                return  # what comes late is one frame a run
 
     def _tracked(self, run: Run) -> Iterator[ReadFrame]:
         batch, decoded = run.batch, run.decoded

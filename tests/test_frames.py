@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import sensor.frames
+from sensor.capture.selection import EVERYTHING, Selection
 from sensor.capture.writer import PcapWriter
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import CaptureError
 from sensor.frames import ReadFrame, final_reason, read_frames
 from sensor.schema.rows import Observation
-from sensor.schema.words import Confidence, Kind, Reason
+from sensor.schema.words import Anomaly, Confidence, Kind, Reason
 from sensor.track import conversations
 from sensor.track.settings import TrackLimits, TrackSettings
 from sensor.wire import ipv4, sixinfour
@@ -83,13 +84,13 @@ def pieces(identification: int = 1) -> list[bytes]:
     return [build.ethernet(part) for part in parts]
 
 
-def read(folder: Path, frames: list[bytes]) -> list[ReadFrame]:
+def read(folder: Path, frames: list[bytes], selection: Selection = EVERYTHING) -> list[ReadFrame]:
     path = folder / "fragments.pcap"
     with path.open("wb") as stream:
         writer = PcapWriter(stream)
         for time, frame in enumerate(frames):
             writer.write(frame, time)
-    return list(read_frames([str(path)], DecodeSettings(), TrackSettings(), []))
+    return list(read_frames([str(path)], DecodeSettings(), TrackSettings(), [], selection))
 
 
 def test_the_frame_that_completes_a_packet_has_its_octets(tmp_path: Path) -> None:
@@ -141,6 +142,43 @@ def test_no_more_is_held_back_than_there_is_room_for(
     assert [frame.late for frame in found] == [False] * 5 + [True]
     assert (found[0].reason, found[0].rows) == (Reason.FRAGMENT, [])
     assert (found[5].reason, len(found[5].rows)) == (Reason.TUNNELLED, 1)
+
+
+def test_what_waits_when_enough_frames_were_taken_is_given_up(tmp_path: Path) -> None:
+    """As `sensor replay` does: frames behind the last one that counts change nothing."""
+    first, last = pieces()
+    found = read(tmp_path, [first, TUNNELLED[0], last], Selection(count=2))
+    assert [frame.number for frame in found] == [1, 2]
+    assert Anomaly(found[0].rows[0].anomalies) & Anomaly.FRAGMENT_INCOMPLETE
+
+
+def test_a_late_frame_is_not_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensor.frames, "FRAMES_HELD", 2)
+    found = read(tmp_path, [pieces()[0], *[FRAMES[0][1]] * 4], Selection(count=4))
+    assert [(frame.number, frame.late) for frame in found] == [
+        (1, False),
+        (2, False),
+        (3, False),
+        (4, False),
+        (1, True),
+    ]
+
+
+def test_what_is_held_back_when_asked_to_stop_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "fragments.pcap"
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for frame in (pieces()[0], *TUNNELLED[:4]):
+            writer.write(frame, 0)
+    answers = iter([False, False])
+    found = read_frames(
+        [str(path), str(path)],
+        DecodeSettings(),
+        TrackSettings(),
+        [],
+        stopped=lambda: next(answers, True),
+    )
+    assert [(frame.number, len(frame.rows)) for frame in found] == [(1, 1), (2, 1), (3, 1)]
 
 
 def test_it_works_with_the_scalar_twins_alone(project_root: Path) -> None:

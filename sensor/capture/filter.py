@@ -5,12 +5,16 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import sys
+from typing import Literal
 
 from sensor.capture.batch import MAX_CAPTURED
 from sensor.errors import ConfigError
 from sensor.wire.link import (
     LINKTYPE_ETHERNET,
     LINKTYPE_LINUX_SLL,
+    LINKTYPE_LOOP,
+    LINKTYPE_NULL,
     LINKTYPE_RADIOTAP,
     LINKTYPE_RAW,
     LINKTYPE_RAW_BSD,
@@ -21,6 +25,12 @@ from sensor.wire.link import (
 _DLT = dict.fromkeys((LINKTYPE_RAW, LINKTYPE_RAW_OPENBSD), LINKTYPE_RAW_BSD)
 # An expression that none of these allows is wrong wherever it is used.
 _USUAL = (LINKTYPE_ETHERNET, LINKTYPE_RADIOTAP, LINKTYPE_LINUX_SLL)
+# In which byte order libpcap looks for the address family, which captures have in either.
+_ORDERS: dict[int, Literal["big", "little"]] = {
+    LINKTYPE_NULL: sys.byteorder,
+    LINKTYPE_LOOP: "big",
+}
+_FAMILY = 4  # octets
 _ANYWHERE = b"ip"  # what libpcap compiles for every link type that it can look into
 
 
@@ -62,6 +72,8 @@ class FrameFilter:
         ConfigError where the expression asks for what this link type does not have.
         """
         program = self._programs.get(link_type) or self._program(link_type)
+        if link_type in _ORDERS:
+            frame = _reordered(frame, _ORDERS[link_type])
         header = _Header(0, 0, len(frame), wire_length)
         return bool(
             self._library.pcap_offline_filter(ctypes.byref(program), ctypes.byref(header), frame)
@@ -95,6 +107,13 @@ class FrameFilter:
 
     def _error(self, reason: str) -> ConfigError:
         return ConfigError(f"--filter {self._text!r}: {reason}")
+
+
+def _reordered(frame: bytes, order: Literal["big", "little"]) -> bytes:
+    """The same frame with its address family, which is a small number, in this byte order."""
+    head = frame[:_FAMILY]
+    family = min(int.from_bytes(head, "big"), int.from_bytes(head, "little"))
+    return family.to_bytes(len(head), order) + frame[_FAMILY:]
 
 
 def _load() -> ctypes.CDLL:

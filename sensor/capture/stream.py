@@ -19,6 +19,7 @@ STDIN = "-"
 MAGIC_SIZE = 4
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPED = b"\x2a\x4d\x18"  # behind a first octet of 0x50 to 0x5f (RFC 8878, section 3.1.2)
 XZ_MAGIC = b"\xfd7zX"
 
 # Compressed bytes taken at a time bound what one step can unpack to: deflate grows at most
@@ -73,7 +74,7 @@ class Source:
                 raise OSError("standard input is closed")
             self._raw: Any = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
             return
-        self._raw = open(path, "rb", buffering=0, opener=_open)  # noqa: SIM115 - close() does it
+        self._raw = self._opened(follow)
         status = os.fstat(self._raw.fileno())
         if stat.S_ISREG(status.st_mode):
             self.size = status.st_size
@@ -83,6 +84,16 @@ class Source:
 
             self._pipe = select.poll()
             self._pipe.register(self._raw.fileno(), select.POLLIN)
+
+    def _opened(self, follow: bool) -> Any:
+        """With ``follow``, wait for a file that was moved away: the next one comes after that."""
+        while True:
+            try:
+                return open(self._path, "rb", buffering=0, opener=_open)
+            except FileNotFoundError:
+                if not follow or self._stopped():
+                    raise
+            time.sleep(_PAUSE)
 
     @property
     def position(self) -> int:
@@ -189,21 +200,31 @@ def unpacked(source: Source) -> Stream:
     magic = source.magic()
     if magic.startswith(GZIP_MAGIC):
         return Unpacked(_gunzip(source))
-    if magic == ZSTD_MAGIC:
+    if _is_zstd(magic):
         return Unpacked(_members(source, _zstd()))
     if magic == XZ_MAGIC:
         return Unpacked(_members(source, _xz()))
     return source
 
 
+def _is_zstd(magic: bytes) -> bool:
+    """Whether a stream starts with what is compressed, or with a frame to skip in front of it."""
+    return magic == ZSTD_MAGIC or (magic[1:] == _ZSTD_SKIPPED and magic[0] >> 4 == 5)
+
+
 def is_packed(path: str) -> bool:
-    """Whether a file starts as compressed ones do; False where it cannot be looked at."""
+    """Whether a file starts as compressed ones do; False where it cannot be looked at.
+
+    Nor is anything else: a pipe would be waited for, and lose what is taken out.
+    """
+    if not os.path.isfile(path):
+        return False
     try:
         with open(path, "rb") as file:
             magic = file.read(MAGIC_SIZE)
-    except (OSError, ValueError):
+    except OSError:
         return False
-    return magic.startswith(GZIP_MAGIC) or magic in (ZSTD_MAGIC, XZ_MAGIC)
+    return magic.startswith(GZIP_MAGIC) or _is_zstd(magic) or magic == XZ_MAGIC
 
 
 def _gunzip(source: Source) -> Iterator[bytes]:

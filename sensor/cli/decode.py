@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -96,7 +96,7 @@ def decode(
     for damage in run.damages:
         click.echo(f"sensor: error: {visible(str(damage))}", err=True)
     if run.stopped:
-        totals = f"{run.read} frames read, {run.tunnelled} tunnelled"
+        totals = f"{_number(run.read, 'frame')} read, {run.tunnelled} tunnelled"
         click.echo(f"sensor: interrupted: {totals}", err=True)
         return INTERRUPTED
     return status or (DAMAGED if run.damages else 0)
@@ -152,13 +152,11 @@ class _Run:
             if self._progress is not None:
                 self._progress.show(self._octets)
             yield frame
-            if self.stopped:
-                break
         if self.stopped:
             raise KeyboardInterrupt
 
     def stop(self) -> None:
-        """Asks ``frames`` to raise KeyboardInterrupt once the frame at hand is done with."""
+        """Asks ``frames`` to raise KeyboardInterrupt once those at hand are done with."""
         self.stopped = True
 
     def close(self) -> None:
@@ -253,28 +251,38 @@ def _write_frame(run: _Run, frame: ReadFrame, stream: TextIO, separated: bool) -
 
 def _cross_check(run: _Run, stream: TextIO) -> int:
     """Every capture's comparison; fails if a difference has no known reason."""
-    from sensor.emit.rows import row_object
     from sensor.inspect.crosscheck import cross_check
 
     unexplained = 0
     for capture in run.captures:
-        rows = (
-            row_object(capture, frame.rows, frame.data, run.settings.decode.sixrd)
-            for frame in run.frames([capture])
-            if frame.rows
-        )
+        late: list[int] = []
+        rows = _rows_in_order(run, capture, late)
         comparison = cross_check(capture, rows, stopped=lambda: run.stopped)
         unexplained += comparison.unknown
-        for line in _comparison(capture, comparison):
+        for line in _comparison(capture, comparison, late):
             stream.write(line + "\n")
     return FAILURE if unexplained else 0
 
 
-def _comparison(capture: str, found: Comparison) -> Iterator[str]:
+def _rows_in_order(run: _Run, capture: str, late: list[int]) -> Iterator[dict[str, Any]]:
+    """Rows in file order; ``late`` takes the numbers of frames that come when it is too late."""
+    from sensor.emit.rows import row_object
+
+    for frame in run.frames([capture]):
+        if frame.rows and frame.late:
+            late.append(frame.number)
+        elif frame.rows:
+            yield row_object(capture, frame.rows, frame.data, run.settings.decode.sixrd)
+
+
+def _comparison(capture: str, found: Comparison, late: Sequence[int]) -> Iterator[str]:
     yield (
-        f"{visible(capture)}: {found.compared} rows compared with Wireshark,"
-        f" {found.known + found.unknown} differences, {found.unknown} of them unexplained"
+        f"{visible(capture)}: {_number(found.compared, 'row')} compared with Wireshark,"
+        f" {_number(found.known + found.unknown, 'difference')},"
+        f" {found.unknown} of them unexplained"
     )
+    if late:
+        yield f"  not compared, as their fragments were waited for too long: {_frames(late)}"
     if found.undecoded:
         yield f"  Wireshark did not decode {_frames(found.undecoded)}"
     if found.unseen:
@@ -293,4 +301,8 @@ _FRAMES_NAMED = 10
 def _frames(numbers: Sequence[int]) -> str:
     named = ", ".join(map(str, numbers[:_FRAMES_NAMED]))
     more = ", ..." if len(numbers) > _FRAMES_NAMED else ""
-    return f"{len(numbers)} frame{'s' * (len(numbers) != 1)}: {named}{more}"
+    return f"{_number(len(numbers), 'frame')}: {named}{more}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -189,6 +189,7 @@ def _observe(
 
 def _news(change: Change) -> str:
     """A sentence, and the line it ends."""
+    import shutil
     import textwrap
 
     from sensor.emit.message import message
@@ -196,7 +197,8 @@ def _news(change: Change) -> str:
     from sensor.emit.texts import second_text
 
     text = f"{second_text(change.time)} {visible(message(change))}"
-    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False) + "\n"
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
+    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False) + "\n"
 
 
 def _delivered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = 10**10  # seconds: no capture holds a time that far from 1970
+
+# The digits of a time that datetime passes over.
+_NANOSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -39,7 +43,9 @@ class _Moment(click.ParamType[int]):
             self.fail(f"{value!r} is no time; write 2026-11-21T07:02:11Z, or seconds since 1970")
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+        below = _NANOSECONDS.search(value)
+        nanoseconds = int(below[1].ljust(3, "0")) if below else 0
+        return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000 + nanoseconds
 
 
 _filter_option = click.option(
@@ -52,7 +58,11 @@ _count_option = click.option(
     "--count", type=click.IntRange(min=1), metavar="N", help="Only the first N frames (that match)."
 )
 _from_option = click.option(
-    "--from", "start", type=_Moment(), metavar="T", help="Only frames from this time on."
+    "--from",
+    "start",
+    type=_Moment(),
+    metavar="T",
+    help="Only frames from this time on: RFC 3339 or seconds since 1970, UTC.",
 )
 _to_option = click.option(
     "--to", "end", type=_Moment(), metavar="T", help="Only frames before this time."

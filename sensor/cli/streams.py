@@ -61,17 +61,23 @@ def results(at_once: bool = False) -> Iterator[TextIO]:
 
 @contextmanager
 def interruptible(stop: Callable[[], None], captures: Sequence[str]) -> Iterator[None]:
-    """The first interrupt asks the body to stop in good order; the second ends it at once."""
+    """The first SIGINT or SIGTERM asks the body to stop in good order; the second ends it."""
 
     def ask(number: int, frame: object) -> None:
         stop()
         if sys.stdin is not None and "-" in captures:
             # A read that waits for a silent pipe is tried again after this, and finds the end.
             os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
-        signal.signal(signal.SIGINT, before)
+        restore()
 
-    before = signal.signal(signal.SIGINT, ask)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        for number in before:
+            signal.signal(number, ask)
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()

@@ -57,11 +57,6 @@ def known_servers() -> frozenset[bytes]:
     return frozenset(ip for ip, role in _addresses().items() if role == TEREDO_SERVER)
 
 
-def server_names() -> Mapping[str, str]:
-    """Lower-case DNS names of tunnel servers, each with its role, one of ``ROLES``."""
-    return _names()
-
-
 def listed_names() -> ListedNames:
     """What to look for in name services before ``name_role`` is asked."""
     return ListedNames(frozenset(_names()), frozenset(_labels()), frozenset(_patterns()))

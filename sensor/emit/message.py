@@ -24,7 +24,7 @@ from sensor.wire.addresses import text
 _STATE_VERBS = {
     ExposureState.ANSWERED: "answered {}",
     ExposureState.REFUSED: "refused {}",
-    ExposureState.ATTEMPTED: "did not answer {}",
+    ExposureState.ATTEMPTED: "was tried by {}, no answer so far,",
     ExposureState.REPLY_UNSEEN: "was contacted by {}, whether it answered could not be seen",
 }
 

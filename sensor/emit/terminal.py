@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sensor.emit.summary import Summary
 from sensor.emit.texts import (
-    aligned,
     base_name,
     carrier_name,
     clock_text,
     endpoint_text,
+    fitted,
     kind_name,
     protocol_text,
     since_text,
@@ -81,8 +81,8 @@ def render(
 ) -> Iterator[Line]:
     """All lines of the report; ``captures`` as the user named them, ``limits`` that were hit.
 
-    Sentences are broken at ``width`` columns; a table too wide for them gives its widest column
-    to the sentences, and is then as wide as what it holds.
+    Sentences are broken at ``width`` columns; a table too wide for them gives columns to the
+    sentences below its lines.
     """
     for line in _report(summary, captures, limits, width):
         yield from _broken(line, width)
@@ -119,7 +119,7 @@ def _report(
     yield from _unknown(tunnels)
     yield []
     yield from _tunnels(tunnels, width, sensor.first_time or 0)
-    yield from witness_lines(summary.witnesses, captures, sensor.first_time or 0)
+    yield from witness_lines(summary.witnesses, captures, sensor.first_time or 0, width)
     proof = _next_proof(exposures)
     if proof is not None:
         yield []
@@ -283,7 +283,7 @@ def _policy(exposure: ExposureRecord, service: str) -> tuple[str, str]:
 # tunnels
 
 _COLUMNS = ("ID", "KIND", "INSIDE", "PUBLIC", "SERVER/PEER", "RELAY", "FRAMES")
-_RELAY = _COLUMNS.index("RELAY")
+_MOVABLE = [_COLUMNS.index(name) for name in ("RELAY", "SERVER/PEER", "PUBLIC")]
 
 
 def _tunnels(tunnels: Sequence[TunnelRecord], width: int, began: int) -> Iterator[Line]:
@@ -291,15 +291,11 @@ def _tunnels(tunnels: Sequence[TunnelRecord], width: int, began: int) -> Iterato
     if not tunnels:
         return
     shown = tunnels[:TUNNELS_SHOWN]
-    rows = [_COLUMNS, *map(_tunnel_row, shown)]
-    lines = aligned(rows)
-    relay_apart = len(lines[0]) > width
-    if relay_apart:
-        lines = aligned([row[:_RELAY] + row[_RELAY + 1 :] for row in rows])
-    yield [(lines[0], _QUIET)]
-    for tunnel, line in zip(shown, lines[1:], strict=True):
+    (heading, *lines), moved = fitted([_COLUMNS, *map(_tunnel_row, shown)], width, _MOVABLE)
+    yield [(heading, _QUIET)]
+    for tunnel, line, ends in zip(shown, lines, moved, strict=True):
         yield [(line, "")]
-        for detail in _tunnel_details(tunnel, relay_apart, began):
+        for detail in _tunnel_details(tunnel, ends, began):
             yield [("   ", ""), (detail, _QUIET)]
     if len(tunnels) > TUNNELS_SHOWN:
         yield [(f" ... and {len(tunnels) - TUNNELS_SHOWN} more: --format ndjson", _QUIET)]
@@ -326,11 +322,14 @@ def _relay(tunnel: TunnelRecord) -> str:
     return endpoint_text(relays[0]) + more if relays else ""
 
 
-def _tunnel_details(tunnel: TunnelRecord, relay_apart: bool, began: int) -> Iterator[str]:
-    """``began`` is the time that the report's first line tells with its date."""
+def _tunnel_details(tunnel: TunnelRecord, ends: str, began: int) -> Iterator[str]:
+    """``ends`` are those that the table has no room for.
+
+    ``began`` is the time that the report's first line tells with its date.
+    """
     yield _qualification(tunnel, began)
-    if relay_apart and _relay(tunnel):
-        yield f"relay {_relay(tunnel)}"
+    if ends:
+        yield ends
     if tunnel.parent is not None:
         yield f"inside tunnel {tunnel.parent[:6]}"
     if tunnel.outer_key is not None:
@@ -386,7 +385,9 @@ def _span(seconds: float) -> str:
 
 
 def _quoted(path: str) -> str:
-    """A path as a shell takes it."""
+    """A path as a shell takes it, and no command for an option."""
+    if path.startswith("-"):
+        path = f"./{path}"
     if path.isprintable():
         return shlex.quote(path)
     octets = path.replace("\\", "\\\\").replace("'", "\\'").encode(errors="surrogateescape")

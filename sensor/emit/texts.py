@@ -94,6 +94,38 @@ def base_name(path: str) -> str:
     return visible(path.rpartition("/")[2])
 
 
+def fitted(
+    rows: Sequence[tuple[str, ...]], width: int, movable: Sequence[int]
+) -> tuple[list[str], list[str]]:
+    """Rows behind their heading, aligned, and for each of them a sentence, which may be empty.
+
+    Where they are wider than ``width``, as many columns of ``movable`` as it takes go, the first
+    ones first, and the sentences tell what stood there.
+    """
+    heading, *found = rows
+    moved = next(
+        (
+            movable[:count]
+            for count in range(len(movable))
+            if _width(rows, movable[:count]) <= width
+        ),
+        movable,
+    )
+    sentences = [
+        ", ".join(f"{heading[i].lower()} {row[i]}" for i in moved if row[i] != "-") for row in found
+    ]
+    return aligned([_without(row, moved) for row in rows]), sentences
+
+
+def _width(rows: Sequence[tuple[str, ...]], columns: Sequence[int]) -> int:
+    """How wide they are without these columns."""
+    return len(aligned([_without(row, columns) for row in rows])[0])
+
+
+def _without(row: tuple[str, ...], columns: Sequence[int]) -> tuple[str, ...]:
+    return tuple(word for i, word in enumerate(row) if i not in columns)
+
+
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows as lines of equal length: words to the left of their columns, the last to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

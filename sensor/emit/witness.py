@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sensor.emit.texts import aligned, base_name, since_text
+from sensor.emit.texts import base_name, fitted, since_text
 from sensor.emit.visible import visible
 from sensor.schema.witness import Witness
 from sensor.wire.addresses import text
@@ -14,15 +14,16 @@ LOOKUPS_SHOWN = 20
 
 _NAME_WIDTH = 48  # characters; names may have hundreds
 _COLUMNS = ("TIME", "ASKED BY", "ASKED", "PROTOCOL", "NAME", "ANSWER", "FRAME")
+_MOVABLE = [_COLUMNS.index(name) for name in ("ASKED", "NAME", "ANSWER")]
 
 
 def witness_lines(
-    witnesses: Sequence[Witness], captures: Sequence[str], began: int
+    witnesses: Sequence[Witness], captures: Sequence[str], began: int, width: int
 ) -> Iterator[list[tuple[str, str]]]:
     """The section of the report; nothing where no such name was looked up.
 
     A question stands there if no answer to it does. ``began`` is a time that the report has told
-    with its date.
+    with its date. What makes a line wider than ``width`` stands in one of its own.
     """
     asked = {end for found in witnesses if not found.answer for end in _ends(found)}
     answered = {found.question for found in witnesses if found.answer}
@@ -43,10 +44,12 @@ def witness_lines(
         )
         for witness in found[:LOOKUPS_SHOWN]
     ]
-    heading, *lines = aligned([_COLUMNS, *rows])
+    (heading, *lines), sentences = fitted([_COLUMNS, *rows], width, _MOVABLE)
     yield [(heading, "dim")]
-    for line in lines:
+    for line, sentence in zip(lines, sentences, strict=True):
         yield [(line, "")]
+        if sentence:
+            yield [("   ", ""), (sentence, "dim")]
     if len(found) > LOOKUPS_SHOWN:
         yield [(f" ... and {len(found) - LOOKUPS_SHOWN} more", "dim")]
 

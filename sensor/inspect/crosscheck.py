@@ -64,11 +64,12 @@ def cross_check(
 ) -> Comparison:
     """Compare the rows of one capture, in file order, with Wireshark's fields.
 
-    ConfigError without tshark; OutputError unless tshark has read the whole capture and ended as
-    it should, and every row was of one of its frames; KeyboardInterrupt once ``stopped``.
+    ConfigError without tshark, or for a capture that it cannot read though we can; OutputError
+    unless it has read the whole capture and ended as it should, and every row was of one of its
+    frames; KeyboardInterrupt once ``stopped``.
     """
-    referee = _Referee(rows)
     walk = packets(path, find_tshark(tshark), stopped)
+    referee = _Referee(rows)
     with closing(walk):
         ending = referee.judge(walk)
     _check_end(path, referee.seen, ending)

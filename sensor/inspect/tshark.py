@@ -20,7 +20,7 @@ OLDEST = (4, 0)  # what Wireshark's dissectors were measured with
 _TICK = 0.25  # seconds between two looks at whether we are to stop
 _CHUNK = 1 << 16
 _COMPLAINT = 1024  # octets kept of the end of what it says about itself
-_ANSWER = 1 << 20  # octets of an answer that is kept whole
+_ANSWER = 1 << 20  # octets of an answer that tells a version
 _VERSION = re.compile(rb"TShark\b.*?(\d+)\.(\d+)")
 
 
@@ -62,7 +62,10 @@ class Tshark:
     ) -> None:
         self._stopped = stopped
         self._complaint = b""
-        self._settings = tempfile.TemporaryDirectory(prefix="sensor-tshark-")
+        try:
+            self._settings = tempfile.TemporaryDirectory(prefix="sensor-tshark-")
+        except OSError as error:
+            raise OutputError(f"no temporary folder for tshark: {error.strerror}") from error
         try:
             self._process = subprocess.Popen(
                 [path, *arguments],
@@ -159,7 +162,9 @@ def check_version(path: str, stopped: Callable[[], bool] = never) -> None:
     answer = b""
     with Tshark(path, ["-v"], stopped) as child:
         for octets in child.output():
-            answer = (answer + octets)[:_ANSWER]
+            answer += octets
+            if len(answer) > _ANSWER:
+                break  # closing ends it
         ending = child.close()
     found = _VERSION.search(answer)
     if found is None:

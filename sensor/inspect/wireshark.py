@@ -10,9 +10,11 @@ import functools
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from typing import Any
 from xml.etree import ElementTree
 
+from sensor.capture.stream import XZ_MAGIC
 from sensor.errors import ConfigError, OutputError
 from sensor.inspect.tshark import Ending, Tshark, check_version, never
 
@@ -53,12 +55,23 @@ def packets(
 
     Ends where tshark ends and returns how it did, for the caller to judge: after a damaged
     capture a complaint is right. OutputError if tshark cannot be started, is too old, hangs or
-    writes what cannot be read; KeyboardInterrupt once ``stopped``.
+    writes what cannot be read, ConfigError for a capture that it cannot read though we can;
+    KeyboardInterrupt once ``stopped``.
     """
-    # It would wait for a pipe for ever.
-    if not os.path.isfile(path):
-        raise ConfigError(f"{path}: tshark reads files only; save the capture to a file first")
+    _check_readable(path)
     check_version(tshark, stopped)
+    return _dissected(path, tshark, stopped)
+
+
+def _check_readable(path: str) -> None:
+    if not os.path.isfile(path):  # it would wait for a pipe for ever
+        raise ConfigError(f"{path}: tshark reads files only; save the capture to a file first")
+    with suppress(OSError), open(path, "rb") as file:
+        if file.read(len(XZ_MAGIC)) == XZ_MAGIC:
+            raise ConfigError(f"{path}: tshark reads no xz; unpack the capture first: xz -dk")
+
+
+def _dissected(path: str, tshark: str, stopped: Callable[[], bool]) -> Generator[Any, None, Ending]:
     # The whole path: "-" alone means standard input.
     with Tshark(tshark, [*_ARGUMENTS, "-r", os.path.abspath(path)], stopped) as child:
         answer = _Answer(path)

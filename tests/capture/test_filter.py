@@ -5,13 +5,20 @@ from __future__ import annotations
 import ctypes.util
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from sensor.capture.filter import FrameFilter
 from sensor.capture.writer import PcapWriter
 from sensor.errors import ConfigError
-from sensor.wire.link import LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_RAW
+from sensor.wire.link import (
+    LINKTYPE_ETHERNET,
+    LINKTYPE_LINUX_SLL,
+    LINKTYPE_LOOP,
+    LINKTYPE_NULL,
+    LINKTYPE_RAW,
+)
 from tests.build import sll
 from tests.capture.build import read
 from tests.captures import demo
@@ -102,6 +109,19 @@ def test_offsets_follow_the_link_type(
     expected = by_tcpdump(tcpdump, path, expression)
     assert by_us(path, expression) == expected
     assert expected
+
+
+@pytest.mark.parametrize("linktype", [LINKTYPE_NULL, LINKTYPE_LOOP])
+@pytest.mark.parametrize("order", ["big", "little"])
+def test_address_families_may_be_in_either_byte_order(
+    linktype: int, order: Literal["big", "little"]
+) -> None:
+    matches = FrameFilter("ip proto 41").matches
+    for packet in packets():
+        frame = (2).to_bytes(4, order) + packet
+        assert matches(frame, linktype, len(frame)) == (packet[9] == 41)
+    for cut in (b"", b"\0\0", b"\0\0\0\2"):
+        assert not matches(cut, linktype, 60)
 
 
 @pytest.mark.parametrize(

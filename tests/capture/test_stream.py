@@ -131,6 +131,19 @@ def test_zstd_is_unpacked_on_the_way(tmp_path: Path) -> None:
     assert outcome.data == MANY
 
 
+@pytest.mark.parametrize("nibble", [0x0, 0xF])
+def test_zstd_may_skip_frames_anywhere(tmp_path: Path, nibble: int) -> None:
+    """As parallel and seekable writers leave them (RFC 8878, section 3.1.2)."""
+    zstandard = pytest.importorskip("zstandard")
+    pack, whole = zstandard.ZstdCompressor().compress, pcap(MANY)
+    skipped = bytes([0x50 | nibble]) + b"\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"index"
+    path = write(tmp_path, skipped + pack(whole[:7000]) + skipped + pack(whole[7000:]) + skipped)
+    outcome = read(path)
+    assert outcome.error is None
+    assert outcome.data == MANY
+    assert is_packed(str(path))
+
+
 def test_every_cut_of_a_zstd_stream_is_told(tmp_path: Path) -> None:
     zstandard = pytest.importorskip("zstandard")
     packed = zstandard.ZstdCompressor(write_checksum=True).compress(pcap())
@@ -339,6 +352,16 @@ def test_packed_files_are_known_by_their_start(tmp_path: Path, pack: Any) -> Non
     assert not is_packed(str(tmp_path / "none"))
 
 
+def test_whether_it_is_packed_takes_nothing_out_of_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    # Opened for both, so that nothing here waits for anybody.
+    with open(os.open(path, os.O_RDWR | os.O_NONBLOCK), "r+b", buffering=0) as pipe:
+        pipe.write(gzip.compress(pcap()))
+        assert not is_packed(str(path))
+        assert pipe.read(2) == stream.GZIP_MAGIC
+
+
 # files that grow
 
 
@@ -447,6 +470,20 @@ def test_a_file_begun_anew_is_one_that_was_replaced(
     path = write(tmp_path, pcap(FRAMES))
     found = follow(path, lambda: write(tmp_path, pcap(FRAMES[:1])))
     assert found == Followed([FRAMES], True, None)
+
+
+def test_the_next_file_may_be_away_again_when_it_is_opened(
+    tmp_path: Path, follow: Callable[..., Followed]
+) -> None:
+    path = tmp_path / "capture"
+    found = follow(path, lambda: None, lambda: path.write_bytes(pcap(FRAMES[:1])))
+    assert found == Followed([FRAMES[:1]], False, None)
+
+
+def test_the_wait_for_the_next_file_ends_when_asked_to(tmp_path: Path) -> None:
+    asked = iter([False])
+    with pytest.raises(CaptureError, match="No such file"):
+        CaptureFile(str(tmp_path / "none"), follow=True, stopped=lambda: next(asked, True))
 
 
 def test_packed_files_may_grow_too(tmp_path: Path, follow: Callable[..., Followed]) -> None:

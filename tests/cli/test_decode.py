@@ -13,7 +13,9 @@ from typing import IO
 
 import pytest
 
+import sensor.frames
 from sensor.capture.writer import PcapWriter
+from sensor.wire import sixinfour
 
 from .. import build
 from ..command import ROOT, call_sensor, command, run_sensor
@@ -141,6 +143,21 @@ def test_usage_errors(tmp_path: Path) -> None:
         assert call_sensor("decode", *arguments).code == 2
     refused = call_sensor("decode", "x", "--cross-check", "--format", "ndjson")
     assert (refused.code, "stands alone" in refused.err) == (2, True)
+
+
+@pytest.mark.usefixtures("tshark")
+def test_rows_that_come_late_are_not_compared_with_wireshark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensor.frames, "FRAMES_HELD", 2)
+    packet = sixinfour.encapsulate(build.V4A, build.V4B, build.tcp6(payload=bytes(100)))
+    first = ipv4_fragments(packet, spans(len(packet) - 20, 104))[0]
+    capture = written(tmp_path / "late.pcap", [build.ethernet(first), *build.exchange()])
+    done = call_sensor("decode", "--cross-check", capture)
+    assert (done.code, done.err) == (0, "")
+    heading, late = done.out.splitlines()
+    assert ": 8 rows compared with Wireshark, 0 differences, " in heading
+    assert late == "  not compared, as their fragments were waited for too long: 1 frame: 1"
 
 
 def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -14,8 +14,13 @@ from threading import Timer
 
 import pytest
 
+from sensor.cli.replay import _news
+from sensor.emit.message import message
+from sensor.emit.terminal import WIDTH
+from sensor.schema.records import Change
 from tests.captures import demo
 from tests.command import ENVIRONMENT, ROOT, call_sensor, command
+from tests.emit.factory import START, TUNNEL
 
 pytestmark = pytest.mark.slow
 
@@ -114,6 +119,17 @@ def test_replay_tells_people_what_is_new_and_reports_at_the_end(growing: Path) -
     assert "\n49 frames: 36 tunnelled, " in out
     assert out.endswith(f"Next: sensor decode {growing} --frame 23\n")
     assert err == ""
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_news_are_broken_where_the_terminal_ends(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    change = Change("tunnel-discovered", START, 0, 0, TUNNEL)
+    lines = _news(change).splitlines()
+    assert min(int(columns), WIDTH) - 30 < max(map(len, lines)) <= min(int(columns), WIDTH)
+    assert " ".join(" ".join(lines).split()).endswith(message(change))
 
 
 def test_a_rotated_file_is_finished_and_the_next_one_read(growing: Path) -> None:

@@ -71,6 +71,31 @@ def test_both_commands_take_the_same_frames(
     assert tunnelled(name, done) == expected
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--from", "2026-11-21T08:00:00.000000123Z"), 3),
+        (("--from", "2026-11-21T08:00:00.000000124Z"), 2),
+        (("--to", "2026-11-21T09:00:00.000000125+01:00"), 2),
+        (("--from", "20261121T080000.000000125"), 1),
+        (("--from", "1795248000.000000124", "--to", "2026-11-21 08:00:00,0000001259"), 1),
+    ],
+    ids=str,
+)
+def test_times_are_taken_to_the_nanosecond(
+    name: str, options: tuple[str, ...], expected: int, tmp_path: Path
+) -> None:
+    """As rows tell them."""
+    with (tmp_path / "a.pcap").open("wb") as stream:
+        writer = PcapWriter(stream)
+        for i in range(3):
+            frame = build.sixinfour_frame(build.tcp6(ports=(i, 80)))
+            writer.write(frame, 1_795_248_000 * SECOND + 123 + i)
+    done = call_sensor(name, *options, str(tmp_path))
+    assert (done.code, tunnelled(name, done)) == (0, expected)
+
+
 def test_count_is_of_frames_that_match_and_of_all_captures_together(tmp_path: Path) -> None:
     for i in range(3):
         with (tmp_path / f"{i}.pcap").open("wb") as stream:

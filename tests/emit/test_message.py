@@ -77,7 +77,10 @@ def test_sentences(name: str, sentence: str) -> None:
         ),
         ({"host_basis": "behind-endpoint"}, "of a host behind 192.168.0.2 answered"),
         ({"state": ExposureState.REFUSED}, "of inside host 192.168.0.2 refused [2a00:db8::2]"),
-        ({"state": ExposureState.ATTEMPTED}, "did not answer [2a00:db8::2]:49138 at"),
+        (
+            {"state": ExposureState.ATTEMPTED},
+            "was tried by [2a00:db8::2]:49138, no answer so far, at",
+        ),
         ({"state": ExposureState.REPLY_UNSEEN}, "whether it answered could not be seen"),
         ({"policy": "denied"}, "IPv4 policy: denied"),
         ({"transport": 58, "port": 0, "service": None}, "Service ipv6-icmp of inside host"),

@@ -326,6 +326,17 @@ def test_the_page_is_100_columns_wide() -> None:
     assert " RELAY " not in line_with(" KIND ", lines)
 
 
+def test_long_addresses_outside_tunnels_fit_the_page() -> None:
+    client, remote = (
+        Endpoint(packed(f"2001:db8:1111:2222:3333:4444:5555:{end}"), 65535)
+        for end in ("6666", "7777")
+    )
+    lines = report(tunnel(inside=None, client=client, remote=remote, teredo=None))
+    assert max(map(len, lines)) <= 100
+    ends = "   server/peer [2001:db8:1111:2222:3333:4444:5555:6666]:65535,"
+    assert any(line.startswith(ends) for line in lines)
+
+
 def test_breaking_lines_loses_no_word() -> None:
     def words(width: int) -> list[str]:
         return sorted(" ".join(report(*WIDEST[1:], width=width)).split())
@@ -343,6 +354,7 @@ def test_the_next_command_names_no_stream() -> None:
     ("path", "written"),
     [
         ("/a/b-c_d.pcap", "/a/b-c_d.pcap"),
+        ("-x.pcap", "./-x.pcap"),
         ("a b.pcap", "'a b.pcap'"),
         ("it's", "'it'\"'\"'s'"),
         ("é$x", "'é$x'"),

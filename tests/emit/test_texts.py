@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from sensor.emit.texts import (
     aligned,
     base_name,
     clock_text,
     endpoint_text,
+    fitted,
     mac_text,
     printable,
     protocol_text,
@@ -33,6 +36,24 @@ def test_times_in_sentences_leave_out_what_was_told() -> None:
 
 def test_columns_are_as_wide_as_what_they_hold() -> None:
     assert aligned([("ID", "FRAMES"), ("abc", "7")]) == [" ID   FRAMES", " abc       7"]
+
+
+@pytest.mark.parametrize(
+    ("width", "heading", "sentences"),
+    [
+        (25, " ID  FROM     TO   FRAMES", ["", ""]),
+        (24, " ID  TO   FRAMES", ["from 1.2.3.4", ""]),
+        (14, " ID  FRAMES", ["from 1.2.3.4, to ::1", "to ::2"]),
+        (1, " ID  FRAMES", ["from 1.2.3.4, to ::1", "to ::2"]),
+    ],
+)
+def test_columns_without_room_become_sentences(
+    width: int, heading: str, sentences: list[str]
+) -> None:
+    rows = [("ID", "FROM", "TO", "FRAMES"), ("a", "1.2.3.4", "::1", "7"), ("b", "-", "::2", "8")]
+    lines, moved = fitted(rows, width, [1, 2])
+    assert lines[0] == heading
+    assert moved == sentences
 
 
 def test_a_file_alone_has_no_folders_and_one_line() -> None:

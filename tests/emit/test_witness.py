@@ -8,7 +8,7 @@ import pytest
 
 from sensor.emit.witness import LOOKUPS_SHOWN, witness_lines
 from sensor.schema.witness import Witness
-from sensor.wire.addresses import packed
+from sensor.wire.addresses import packed, text
 from tests.emit.factory import SECOND, START
 
 HOST, RESOLVER, ROGUE = map(packed, ("192.168.1.20", "192.168.1.1", "192.168.1.66"))
@@ -20,8 +20,10 @@ TOLD = ASKED._replace(
 )
 
 
-def lines(*witnesses: Witness, captures: tuple[str, ...] = ("a.pcap",)) -> list[str]:
-    found = witness_lines(witnesses, captures, START)
+def lines(
+    *witnesses: Witness, captures: tuple[str, ...] = ("a.pcap",), width: int = 200
+) -> list[str]:
+    found = witness_lines(witnesses, captures, START, width)
     return ["".join(words for words, _ in line) for line in found]
 
 
@@ -50,6 +52,17 @@ def test_a_question_with_its_answer_is_one_line() -> None:
         " 07:01:55Z  192.168.1.20  192.168.1.1  dns       teredo.ipv6.microsoft.com  65.55.158.118"
         "      4",
     ]
+
+
+def test_no_line_is_wider_than_the_page() -> None:
+    host, resolver = (packed(f"2001:db8:1111:2222:3333:4444:5555:{end}") for end in ("6", "7777"))
+    name = "isatap." + "x" * 60
+    found = asked(asker=host, teller=resolver, name=name), told(asker=host, teller=resolver)
+    heading, first, sentence, *_ = lines(*found, width=100)[2:]
+    assert heading.split() == ["TIME", "ASKED", "BY", "PROTOCOL", "ANSWER", "FRAME"]
+    assert first.split() == ["07:01:54Z", text(host), "dns", "none", "seen", "3"]
+    assert sentence == f"   asked {text(resolver)}, name isatap.{'x' * 38}..."
+    assert len(heading) == len(first) <= 100
 
 
 def test_what_nobody_answered_is_said() -> None:

@@ -310,27 +310,32 @@ def test_a_slow_reader_is_not_taken_for_a_hanging_tshark(
 # interrupts
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_command_and_tshark(
-    capture: str, tshark: Path, tmp_path: Path
+    capture: str, tshark: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     note = tmp_path / "note"
     os.mkfifo(note)
     folder = Path(fake(tmp_path, tshark, f"echo $$ > {note}; exec sleep 1000")).parent
     child = subprocess.Popen(
         command("decode", "--cross-check", capture),
-        env=ENVIRONMENT | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+        env=ENVIRONMENT
+        | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(temporary)},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    number = int(note.read_text())  # waits for the fake to write it
-    child.send_signal(signal.SIGINT)
+    running = int(note.read_text())  # waits for the fake to write it
+    child.send_signal(number)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
     assert err.startswith("sensor: interrupted:")
     assert "Traceback" not in err
-    assert is_gone(number)
+    assert is_gone(running)
+    assert not list(temporary.iterdir())
 
 
 def test_a_walk_that_is_told_to_stop_ends_tshark(
@@ -405,6 +410,7 @@ def test_a_capture_called_minus_is_a_file(
         ),
         ("echo hello", "does not tell its version (exit status 0): it is no tshark"),
         ("exit 127", "does not tell its version (exit status 127): it is no tshark"),
+        ("cat /dev/zero", "does not tell its version (killed by SIGKILL): it is no tshark"),
         ("kill -SEGV $$", "does not tell its version (killed by SIGSEGV): it is no tshark"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from sensor.capture.writer import PcapWriter
 from sensor.errors import ConfigError
 from sensor.inspect import crosscheck
+from sensor.inspect.crosscheck import cross_check
+from sensor.inspect.reasons import Row
 from sensor.inspect.wireshark import find_tshark, packets
 
 from .. import build
@@ -81,6 +85,18 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
             next(packets(path, "tshark"))
 
 
+def test_what_tshark_cannot_read_is_refused_before_a_row_is_asked_for(tmp_path: Path) -> None:
+    def rows() -> Iterator[Row]:
+        pytest.fail("would take frames out of a pipe, or wait for them")
+        yield {}
+
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "packed").write_bytes(lzma.compress(b"capture"))
+    for name, text in (("pipe", "reads files only"), ("packed", "reads no xz; unpack")):
+        with pytest.raises(ConfigError, match=text):
+            cross_check(str(tmp_path / name), rows(), "true")
+
+
 def test_a_missing_tshark_says_what_to_install(capture: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="apt-get install tshark"):
         find_tshark(str(tmp_path / "tshark"))
@@ -116,7 +132,7 @@ def test_the_command_lists_what_differs(tmp_path: Path, tshark: Path) -> None:
             writer.write(build.udp_frame(build.RELAY, build.CLIENT, payload), 1)
     done = run_sensor("decode", "--cross-check", str(path))
     assert done.code == 0
-    assert "1 rows compared with Wireshark, 3 differences, 0 of them unexplained" in done.out
+    assert "1 row compared with Wireshark, 3 differences, 0 of them unexplained" in done.out
     assert "Wireshark did not decode 1 frame: 2" in done.out
     assert "frame 1 teredo.destination.port: 41658 here, absent there: Wireshark does" in done.out
 
