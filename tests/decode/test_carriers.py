@@ -330,3 +330,14 @@ def test_gre_in_gre() -> None:
 def test_gre_around_a_tunnel_in_a_tunnel() -> None:
     found = all_seen(in_gre(gre.build(gre.IPV6, six_in_six(tcp6()))))
     assert [row[:2] for row in found] == [("gre6", "certain"), ("ip6-in-ip6", "certain")]
+
+
+def test_ethernet_behind_labels_without_a_control_word() -> None:
+    row = only_row(framed(mpls.ETHERTYPE, mpls.build([16], ethernet(TUNNEL))))
+    assert stack(row) == "ethernet mpls ethernet ipv4 ipv6 tcp"
+
+
+def test_the_sum_of_a_gre_packet_that_was_cut_is_unknown() -> None:
+    frame = in_gre(gre.build(gre.IPV6, tcp6(payload=b"data"), checksum=True))
+    _, (row,) = decode(frame[:-1], wire_length=len(frame))
+    assert anomalies(row) == ["truncated"]

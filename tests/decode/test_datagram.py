@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sensor.decode.names import name_hashes
@@ -227,3 +229,24 @@ def test_the_same_datagram_deeper_down() -> None:
         row = only_row(ethernet(packet))
         assert seen(row) == seen(only_row(ethernet(plain)))
         assert row.outer_source[:4] == V4A
+
+
+def test_an_ayiya_header_that_nothing_speaks_for_is_none() -> None:
+    late = replace(AYIYA, epoch=1_700_000_000)
+    assert reason(udp_frame(CLIENT, PEER, replace(late, next_header=59).build() + b"MOTD")) is (
+        Reason.UDP
+    )
+    assert seen(only_row(udp_frame(CLIENT, PEER, late.build() + tcp6()))).kind == "ayiya"
+
+
+def test_ipv4_in_ayiya_has_a_right_checksum() -> None:
+    header, packet = replace(AYIYA, next_header=4).build(), in_four(tcp6(), 41)
+    assert kind(header + packet, 5072) == "6in4"
+    wrong = packet[:10] + bytes([packet[10] ^ 1]) + packet[11:]
+    assert reason(udp_frame(CLIENT, (PEER[0], 5072), header + wrong)) is Reason.UDP
+
+
+def test_of_two_authentications_the_first_is_told() -> None:
+    front = authentication(b"id", b"value") + authentication(b"longer", b"")
+    row = only_row(udp_frame(CLIENT, RELAY, front + tcp6(TEREDO, NATIVE)))
+    assert (row.auth_offset, row.auth_id_length, row.auth_value_length) == (42, 2, 5)

@@ -242,3 +242,21 @@ def test_digest_ignores_the_hop_limit_alone() -> None:
 
 def test_digest_tells_lengths_apart() -> None:
     assert len({digest(bytes(n)) for n in range(8, 80)}) == 72
+
+
+def test_an_echo_and_its_reply_have_the_same_numbers() -> None:
+    echo = icmpv6.Echo(7, 9, b"abcd")
+    for build_echo in (icmpv6.build_echo_request, icmpv6.build_echo_reply):
+        found = summary(packet(58, build_echo(SOURCE, DESTINATION, echo)))
+        assert (found.source_port, found.icmp_sequence) == (7, 9)
+
+
+@pytest.mark.parametrize("transport", [33, 46, 47, 50, 88, 89, 103, 112, 115, 132, 136])
+def test_what_stands_behind_real_headers_makes_sense(transport: int) -> None:
+    assert summary(packet(transport, b"1234")).plausible
+
+
+@pytest.mark.parametrize("transport", [4, 6, 17, 41, 58])
+def test_a_first_fragment_may_hold_less_than_the_shortest_header(transport: int) -> None:
+    assert summary(fragment(transport, b"123", 0, more=True)).plausible
+    assert not summary(fragment(transport, b"123", 0, more=False)).plausible

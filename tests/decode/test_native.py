@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sensor.schema.words import Reason
-from sensor.wire import gre, ipv6, link, wlan
+from sensor.wire import gre, ipv6, link, tcp, wlan
+from sensor.wire.ports import TSP_PORT
 
 from .. import build
 from ..build import (
@@ -12,6 +13,8 @@ from ..build import (
     OTHER,
     PEER,
     TEREDO,
+    V4A,
+    V4B,
     ethernet,
     in_four,
     six_in_six,
@@ -135,3 +138,13 @@ def test_no_room_for_native_ipv6() -> None:
     row = only_row(ethernet(packet))
     assert (seen(row).kind, anomalies(row)) == ("none", ["too-many-layers"])
     assert stack(row) == "ethernet" + " ipv6" * 15
+
+
+def test_the_words_of_tsp_stand_behind_the_options_of_tcp() -> None:
+    segment = tcp.build(
+        V4A, V4B, 40000, TSP_PORT,
+        sequence=1, acknowledgement=1, flags=tcp.ACK, payload=b"VERSION=2.0.0\r\n",
+        options=b"\1\1\x08\x0a" + bytes(8),
+    )  # fmt: skip
+    row = only_row(ethernet(in_four(segment, tcp.PROTOCOL)))
+    assert (seen(row).kind, row.payload_offset) == ("tsp", 14 + 20 + 32)

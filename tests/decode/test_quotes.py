@@ -222,3 +222,9 @@ def test_a_length_that_no_extension_follows_says_nothing(words: int, behind: byt
     message = icmpv4.build(3, 1, bytes([0, words, 0, 0]), body)
     row = quoted(ethernet(ipv4.build(V4B, V4A, icmpv4.PROTOCOL, message)))
     assert "truncated" not in anomalies(row)
+
+
+def test_an_error_of_ipv6_that_leaves_the_end_out() -> None:
+    whole = build.four_in_six(in_four(tcp6(payload=bytes(100)), 41))
+    row = quoted(ethernet(error6(whole[:130])))
+    assert (seen(row).kind, anomalies(row)) == ("6in4", ["truncated"])

@@ -382,3 +382,27 @@ def test_no_room_for_ipv6_in_gue() -> None:
         packet = in_four(packet)
     row = only_row(ethernet(packet))
     assert (seen(row).kind, anomalies(row)) == ("ip6-in-udp", ["too-many-layers"])
+
+
+def test_ipv4_in_udp_may_be_authenticated() -> None:
+    header = ipv6.build_extension(ipv6.AUTHENTICATION, 41, bytes(10))
+    row = only_row(sent(in_four(header + tcp6(), ipv6.AUTHENTICATION), NEAR))
+    assert stack(row) == "ethernet ipv4 udp fou ipv4 ipv6 tcp"
+
+
+@pytest.mark.parametrize("packet", NONSENSE)
+def test_nonsense_that_only_the_port_of_gtpu_speaks_for_is_weak(packet: bytes) -> None:
+    found, rows = decode(sent(gtpu.build(7, in_four(packet, 41)), GTPU_PORT))
+    assert [seen(row)[:2] for row in rows] == [("6in4", "weak")]
+    assert found is Reason.WEAK
+
+
+def test_gre_in_udp_is_of_version_0() -> None:
+    payload = b"\x20\1\x86\xdd" + len(tcp6()).to_bytes(2) + b"\0\7" + tcp6()
+    assert reason(sent(payload, GRE_PORT)) is Reason.UDP
+
+
+def test_gue_with_flags_is_told_by_its_port_alone() -> None:
+    payload = gue.build(41, tcp6(), flags=1)
+    assert seen(only_row(sent(payload, GUE_PORT))).kind == "ip6-in-udp"
+    assert reason(sent(payload, NEAR)) is Reason.UDP

@@ -11,6 +11,7 @@ from sensor.decode.verdict import (
     datagram_anomalies,
     inner_anomalies,
     joined,
+    proves_itself,
     shape,
     shape_anomalies,
     weigh_carried,
@@ -158,3 +159,27 @@ def test_what_is_carried_is_as_sure_as_its_carrier(
     inner: Inner, carrier: Carrier, expected: Confidence
 ) -> None:
     assert weigh_carried(inner, carrier) is expected
+
+
+def test_a_chain_tells_by_itself_only_if_it_is_as_specified() -> None:
+    """Of a fragment header two bits are reserved (RFC 8200 section 4.5)."""
+    header = ipv6.build_fragment(50, 7, 0, True)
+    for field, proved in ((0, True), (6, False)):
+        odd = header[:3] + bytes([header[3] | field]) + header[4:]
+        packet = ipv6.build(build.NATIVE, build.OTHER, ipv6.FRAGMENT, odd + bytes(8))
+        inner = inner_of(packet)
+        assert proves_itself(inner, len(packet)) is proved
+        assert not proves_itself(inner, len(packet) + 1)
+
+
+def test_a_right_checksum_proves_a_packet_with_little_behind_it() -> None:
+    for junk, proved in ((-1, False), (0, True), (64, True), (65, False)):
+        assert proves_itself(SOUND, SOUND.length + junk) is proved
+
+
+def test_a_routing_header_tells_only_before_a_transport() -> None:
+    segment = build.tcp6()[ipv6.HEADER_LENGTH :]
+    for transport, proved in ((6, True), (ipv6.NO_NEXT_HEADER, False)):
+        route = ipv6.build_extension(ipv6.ROUTING, transport, bytes(6))
+        packet = ipv6.build(build.NATIVE, build.OTHER, ipv6.ROUTING, route + segment)
+        assert proves_itself(inner_of(packet), len(packet)) is proved

@@ -23,7 +23,7 @@ from sensor.schema.words import (
 from sensor.wire import gre, icmpv4, ipv4, ipv6, tsp
 from sensor.wire.addresses import SIXA44_RELAY
 from sensor.wire.cursor import Cursor
-from sensor.wire.ports import SIXA44_PORT
+from sensor.wire.ports import SIXA44_PORT, TSP_PORT
 
 from .. import build
 from ..build import CLIENT, NATIVE, OTHER, PEER, V4A, V4B, ethernet, in_four, six_in_six, tcp6
@@ -440,3 +440,29 @@ def test_a_limit_field_by_field() -> None:
     ]
     assert rows[0].inner_digest == 0
     assert [len(rows[0]._asdict()[name]) for name in _BYTES] == [8, 4, 16, 16, 16, 16, 16]
+
+
+def test_the_weak_between_two_that_are_believed_is_too() -> None:
+    state = walk()
+    for confidence in (Confidence.CERTAIN, Confidence.WEAK, Confidence.STRONG, Confidence.WEAK):
+        tunnel(state, confidence)
+    assert [row.confidence for row in state.finish()] == [
+        Confidence.CERTAIN,
+        Confidence.STRONG,
+        Confidence.STRONG,
+        Confidence.WEAK,
+    ]
+
+
+def test_the_digest_of_a_control_packet_is_of_all_its_octets() -> None:
+    """Packets that differ in their last octet alone are no copies of each other."""
+    texts = (b"VERSION=2.0.0" + bytes(60) + end for end in (b"a", b"b"))
+    frames = [build.udp_frame(CLIENT, (V4B, TSP_PORT), tsp.build(1, 2, text)) for text in texts]
+    first, second = map(only_row, frames)
+    assert first.inner_digest != second.inner_digest
+
+
+def test_a_packet_longer_than_its_carrier_has_no_tail() -> None:
+    longer = tcp6()[:5] + bytes([tcp6()[5] + 7]) + tcp6()[6:]
+    row = only_row(ethernet(in_four(longer, 41)))
+    assert (anomalies(row), row.tail_length) == (["length-mismatch"], 0)

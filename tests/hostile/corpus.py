@@ -178,6 +178,7 @@ def _linked(packet: bytes) -> list[Whole]:
             )
             for start in (b"\0\0", b"\x45\0", b"\x6c\0")
         ),
+        Whole("pseudowire alone", _frame(mpls.build([16], ethernet(packet)), mpls.ETHERTYPE)),
         Whole("bridged", _frame(ethernet(packet, (7,)), gre.TRANSPARENT_ETHERNET)),
         Whole("snap", _frame(snap, len(snap))),
         Whole("tagged snap", _frame(tagged, link.ETHERTYPE_VLAN)),
@@ -194,11 +195,18 @@ def _in_gre(inner: bytes, packet: bytes) -> list[Whole]:
     pptp = gre.build_pptp(7, ppp.build(ppp.IPV6, inner), sequence=1, acknowledgement=2)
     bridged = gre.build(gre.TRANSPARENT_ETHERNET, ethernet(inner, (7,)), checksum=True)
     call = b"\0\1" + pptp[2:]  # has no number
+    summed = b"\xb0\x81" + pptp[2:]  # has a sum, which this version does not know
+    routed = gre.build(gre.IPV6, inner, routes=(b"",) * gre.MAX_ROUTES)
+    lost = gre.build(gre.IPV6, inner, routes=(b"",) * (gre.MAX_ROUTES + 1))
     labelled = gre.build(gre.MPLS, mpls.build([16], inner))
     return [
         *(
             Whole("gre", ethernet(ipv4.build(V4A, V4B, gre.PROTOCOL, made)))
             for made in (full, pptp, bridged, labelled, full[:-1] + b"\0", b"\0\2" + full[2:], call)
+        ),
+        *(
+            Whole("gre at a limit", ethernet(ipv4.build(V4A, V4B, gre.PROTOCOL, made)))
+            for made in (summed, routed, lost)
         ),
         Whole("gre in ipv6", ethernet(ipv6.build(NATIVE, OTHER, 47, gre.build(gre.IPV4, packet)))),
     ]
@@ -207,21 +215,24 @@ def _in_gre(inner: bytes, packet: bytes) -> list[Whole]:
 def _in_udp(inner: bytes, packet: bytes) -> list[Whole]:
     """Carriers to their ports; the last ones are none."""
     framed, pointed = ppp.build(ppp.IPV6, inner), ppp.build(ppp.IPV4, packet)
-    options = bytes(8)
+    options, nonsense = bytes(8), ipv6.build(NATIVE, OTHER, 253, bytes(8))
     payloads = [
         (VXLAN_PORT, vxlan.build(5, ethernet(packet))),
         (GENEVE_PORT, geneve.build(5, link.ETHERTYPE_IPV4, packet, options)),
         (GRE_PORT, gre.build(gre.IPV6, inner)),
         (GTPU_PORT, gtpu.build(1, packet, sequence=1, extensions=((0x85, bytes(2)),) * 2)),
         (GTPU_PORT, gtpu.build(1, inner)[:8]),
+        (GTPU_PORT, gtpu.build(1, sixinfour.encapsulate(V4A, V4B, nonsense))),
         (L2TP_PORT, l2tp.build_data(1, 2, framed, length=True, sequence=(3, 4), offset=5)),
         (L2TP_PORT, l2tp.build_data(1, 2, pointed)),
         (L2TP_PORT, l2tp.build_control(1, 2, 3, 4, b"attributes")),
+        (L2TP_PORT, b"\x80\2" + bytes(20)),  # control without a number
         (GUE_PORT, gue.build(41, inner)),
         (GUE_PORT, gue.build(4, packet, fields=bytes(8))),
         (GUE_PORT, gue.build(41, inner[:-4])),
         (GUE_PORT, gue.build(41, bytes(10))),
         (9, gue.build(41, inner)),
+        (9, gue.build(41, inner, flags=1)),
         (9, gue.build(47, gre.build(gre.IPV6, inner))),
         (9, packet),
         (9, packet + b"junk"),

@@ -167,6 +167,8 @@ class Grower:
 
     def _inner(self) -> bytes:
         source, destination = self._address(), self._address()
+        if self._dice.randrange(8) == 0:
+            source, destination = build.LINK_LOCAL, ALL_ROUTERS
         transport, body = self._transport(source, destination)
         return self._six(source, destination, transport, body)
 
@@ -512,7 +514,8 @@ class Grower:
                 return self._six(source, destination, udp.PROTOCOL, payload)
 
     def _four_in_four(self, packet: bytes) -> bytes:
-        return self._four(4, packet)
+        """Now and then under the number of IPv6, or of nobody."""
+        return self._four(self._dice.choice((*[4] * 12, sixinfour.PROTOCOL, 99)), packet)
 
     def _four_in_six(self, packet: bytes) -> bytes:
         return self._six(self._address(), self._address(), 4, packet)
@@ -574,6 +577,7 @@ class Grower:
                 teredo.build_trailer_nonce(b"abcd"),
                 teredo.build_trailer_random_port(9) * dice.choice((1, 16, 17)),
                 teredo.build_trailer_nonce(b"abcd") + b"\4\xff\0",
+                b"\x7e\2\1\2", b"\1\3abc",  # no such type, no such length
                 b"\5", b"junk",
             )
         )  # fmt: skip

@@ -36,14 +36,15 @@ DOMAINS = (
     SixRdDomain(packed("2001:db8::"), 32, 8, (packed("192.0.2.4"),)),
     SixRdDomain(packed("2a00::"), 12, 0),
 )
+FULLEST = DecodeSettings(
+    sixrd=DOMAINS,
+    known_servers=frozenset({packed("203.0.113.5"), packed("1.2.3.4"), build.NATIVE}),
+    names=HASHES,
+)
 CHOICES = [
+    FULLEST,
     SETTINGS,
     DecodeSettings(),
-    DecodeSettings(
-        sixrd=DOMAINS,
-        known_servers=frozenset({packed("203.0.113.5"), packed("1.2.3.4"), build.NATIVE}),
-        names=HASHES,
-    ),
     *(DecodeSettings(layers=layers) for layers in range(1, STACK_LIMIT)),
     *(DecodeSettings(tunnels=tunnels) for tunnels in range(1, TUNNEL_LIMIT)),
 ]

@@ -14,7 +14,7 @@ from sensor.schema.rows import STACK_LIMIT, TUNNEL_LIMIT, Observation, pack, unp
 from sensor.schema.words import Anomaly, Confidence, Evidence, Kind, Reason
 from sensor.wire.addresses import SixRdDomain, packed
 
-from .corpus import Whole, captured, generated
+from .corpus import Whole, captured, carried, generated
 
 pytestmark = pytest.mark.slow
 
@@ -170,12 +170,12 @@ def mutate(seeds: list[Whole], seed: int, count: int) -> int:
 
 
 def test_mutations_of_generated_frames(seed: int) -> None:
-    assert mutate(generated(), seed, 10_000) > 2_000
+    assert mutate(generated() + carried(), seed, 10_000) > 4_000
 
 
 def test_mutations_of_all_frames(captures: Path, seed: int) -> None:
     """Half of the damage hits generated frames, which hold every kind of header."""
     seeds = captured(captures)
-    made = generated()
+    made = generated() + carried()
     seeds += made * (len(seeds) // len(made))
     assert mutate(seeds, seed, MUTATIONS) > MUTATIONS // 5

@@ -19,9 +19,9 @@ def cut_frames(cut: str) -> Iterator[tuple[Tunnel, Generated, int]]:
     for tunnel in filter(own_proof, kinds()):
         behind = len(tunnel.inside.packet) - 40 + len(tunnel.tail)
         missing = 1 if cut == CUTS[0] else behind
-        if not 0 < missing <= behind or (missing > 1 and _says_it_late(tunnel)):
+        if not 0 < missing <= behind or (missing > 1 and says_it_late(tunnel)):
             continue
-        if tunnel.teredo == "router-advertisement" and _says_it_late(tunnel):
+        if tunnel.teredo == "router-advertisement" and says_it_late(tunnel):
             continue  # its prefix is the last that it says
         made = tunnel.made()
         for around in map(carrier, EVADING):
@@ -30,7 +30,7 @@ def cut_frames(cut: str) -> Iterator[tuple[Tunnel, Generated, int]]:
                 yield tunnel, frame, missing + around.trailer
 
 
-def _says_it_late(tunnel: Tunnel) -> bool:
+def says_it_late(tunnel: Tunnel) -> bool:
     """Whether what is behind the inner header tells what the packet is."""
     setup = tunnel.teredo in _SETUP and "server-equals-outer" not in tunnel.reasons
     return setup or tunnel.name == "6bed4 solicitation"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sensor.schema.rows import STACK_LIMIT
+from sensor.schema.words import Reason
 from sensor.wire import icmpv4, icmpv6, ipv4, ipv6
 from sensor.wire.addresses import packed
 
@@ -24,6 +25,7 @@ class Expected(NamedTuple):
 
     rows: tuple[Row, ...]
     stack: tuple[str, ...]
+    reason: Reason = Reason.TUNNELLED
 
 
 class Generated(NamedTuple):
@@ -49,12 +51,11 @@ def made_kinds() -> tuple[tuple[Tunnel, Made], ...]:
     return tuple((tunnel, tunnel.made()) for tunnel in kinds())
 
 
-def carried(around: Carrier) -> Iterator[tuple[Tunnel, Generated]]:
+@functools.cache
+def carried(around: Carrier) -> tuple[tuple[Tunnel, Generated], ...]:
     """Every kind that a carrier can hold."""
-    for tunnel, made in made_kinds():
-        frame = framed(tunnel, made, around)
-        if frame is not None:
-            yield tunnel, frame
+    framings = ((tunnel, framed(tunnel, made, around)) for tunnel, made in made_kinds())
+    return tuple((tunnel, frame) for tunnel, frame in framings if frame is not None)
 
 
 class Pair(NamedTuple):
@@ -66,8 +67,13 @@ class Pair(NamedTuple):
     benign: Generated
 
 
-def pairs(evasion: Evasion) -> Iterator[Pair]:
+@functools.cache
+def pairs(evasion: Evasion) -> tuple[Pair, ...]:
     """Where a carrier is no tunnel itself and leaves room below the limit of layers."""
+    return tuple(_pairs(evasion))
+
+
+def _pairs(evasion: Evasion) -> Iterator[Pair]:
     for tunnel in filter(evasion.applies, kinds()):
         odd, plain = evasion.change(tunnel), evasion.benign(tunnel)
         packet, companion = odd.made(), plain.made()
@@ -97,7 +103,8 @@ def quotes() -> Iterator[tuple[Tunnel, Generated]]:
     around = carrier("ethernet")
     for tunnel, made in made_kinds():
         layers = ("ipv4", "icmp") if made.version == 4 else ("ipv6", "icmpv6")
-        expected = Expected(made.rows, (*around.layers, *layers, *made.layers))
+        stack = (*around.layers, *layers, *made.layers)
+        expected = Expected(made.rows, stack, Reason.QUOTED)
         name = f"quote of {tunnel.family}: {tunnel.name}"
         data = around.wrap(_error(made.packet))
         yield tunnel, Generated(name, around.link_type, data, expected)

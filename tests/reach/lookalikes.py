@@ -22,6 +22,7 @@ from sensor.wire.ports import (
 )
 
 from ..build import CLIENT, NATIVE, OTHER, PEER, echo6, udp_frame
+from ..decode.test_lookalikes import ntp, quic_long, quic_short, rtp, wireguard
 from .carriers import Carrier, carrier
 from .made import tcp6
 
@@ -54,28 +55,6 @@ def _rpc(dice: Dice) -> bytes:
     return head + call + bytes(dice.randrange(16, 400))
 
 
-def _rtp(dice: Dice) -> bytes:
-    head = struct.pack("!BBHI", 0x80, dice.randrange(256), dice.randrange(65536), 160)
-    return head + dice.randbytes(4 + dice.choice((20, 160, 1200)))
-
-
-def _quic(dice: Dice) -> bytes:
-    if dice.randrange(2):
-        return bytes([0x40 | dice.randrange(64)]) + dice.randbytes(dice.randrange(20, 1400))
-    ids = b"\x08" + dice.randbytes(8) + b"\x00"
-    return bytes([0xC0 | dice.randrange(64)]) + b"\0\0\0\1" + ids + dice.randbytes(1180)
-
-
-def _ntp(dice: Dice) -> bytes:
-    first = dice.choice((0x1B, 0x23, 0x24, 0x63, 0x64, 0x65))
-    return bytes([first, dice.randrange(16), 6, 0xEC]) + bytes(4) + dice.randbytes(40)
-
-
-def _wireguard(dice: Dice) -> bytes:
-    kind, size = dice.choice(((1, 148), (2, 92), (3, 64), (4, 32), (4, 96), (4, 1452)))
-    return bytes([kind, 0, 0, 0]) + dice.randbytes(size - 4)
-
-
 def _esp(dice: Dice) -> bytes:
     """ESP in UDP: an SPI that is not zero, a number, then what is encrypted."""
     return struct.pack("!II", dice.randrange(1, 2**32), dice.randrange(2**16)) + dice.randbytes(96)
@@ -85,10 +64,11 @@ _DATAGRAMS: dict[str, tuple[int, Maker]] = {
     "stun": (3478, _stun),
     "dns": (53, _dns),
     "rpc": (2049, _rpc),
-    "rtp": (16384, _rtp),
-    "quic": (443, _quic),
-    "ntp": (123, _ntp),
-    "wireguard": (51820, _wireguard),
+    "rtp": (16384, rtp),
+    "quic": (443, quic_short),
+    "quic that begins": (443, quic_long),
+    "ntp": (123, ntp),
+    "wireguard": (51820, wireguard),
     "esp in udp": (4500, _esp),
 }
 

@@ -107,8 +107,8 @@ class Tunnel:
     - ``scheme`` puts the scheme's header before ``inside`` and ``tail``, ``above`` are its layers.
     - ``reasons`` are those of the scheme; the shape of what is inside adds its own.
     - ``trailed``: the tail is well-formed trailers.
-    - ``datagram`` and ``finish`` change the finished datagram and the finished IP packet,
-      ``around`` puts further packets around it, whose layers are ``outside``.
+    - ``datagram`` changes the finished datagram, ``around`` puts further packets around the IP
+      packet, whose layers are ``outside``.
     """
 
     family: str
@@ -130,7 +130,6 @@ class Tunnel:
     anomalies: frozenset[str] = frozenset()
     nested: tuple[Row, ...] = ()
     datagram: Change = unchanged
-    finish: Change = unchanged
     around: Change = unchanged
     outside: tuple[str, ...] = ()
 
@@ -161,7 +160,7 @@ class Tunnel:
         )
 
     def made(self) -> Made:
-        packet = self.around(self.finish(self._packet()))
+        packet = self.around(self._packet())
         outermost = "ipv6" if len(self.source[0]) == 16 else "ipv4"
         carrier = {UDP: ("udp",), TCP: ("tcp",)}.get(self.protocol, ())
         inner = () if self.control else ("ipv6", *self.inside.layers)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from sensor.decode.scalar import Frame, decode_frame
-from sensor.schema.rows import Observation
+from sensor.capture.batch import batch_of
+from sensor.decode.reassembly import Reassembly
+from sensor.decode.scalar import Frame, decode_batch, decode_frame
+from sensor.schema.rows import Observation, unpack
 from sensor.schema.words import (
     Anomaly,
     Confidence,
@@ -40,7 +43,20 @@ def see(data: bytes, link_type: int, missing: int = 0, whole_at: int | None = No
     """Decode a frame of which the last ``missing`` octets were not captured."""
     captured = data[: len(data) - missing]
     frame = Frame(captured, link_type, len(data), time=TIME, whole_at=whole_at)
-    reason, rows = decode_frame(frame, SETTINGS)
+    return _seen(*decode_frame(frame, SETTINGS))
+
+
+def see_together(frames: Sequence[bytes]) -> Seen:
+    """The last of Ethernet frames that hold the fragments of one packet."""
+    batch = batch_of(frames, times=[TIME] * len(frames))
+    reassembly = Reassembly(SETTINGS)
+    (run,) = reassembly.take(batch, decode_batch(batch, SETTINGS))
+    assert list(reassembly.finish()) == []
+    assert set(run.decoded.reasons[:-1].tolist()) == {Reason.FRAGMENT}
+    return _seen(Reason(int(run.decoded.reasons[-1])), unpack(run.decoded.rows))
+
+
+def _seen(reason: Reason, rows: list[Observation]) -> Seen:
     confidences = [Confidence(row.confidence) for row in rows] or [Confidence.NONE]
     stack = rows[0].stack[: rows[0].stack_length] if rows else b""
     layers = tuple(Layer(code).text for code in stack)
