@@ -131,6 +131,8 @@ def gre_packet(walk: Walk, at: Next) -> Next | Reason:
     try:
         header = gre.parse(cursor)
     except DecodeError as error:
+        if error.reason == "too many source routes":
+            return walk.stop_nesting()
         return span.unread(error, Reason.GRE)
     if not walk.push(Layer.GRE):
         return Reason.TOO_MANY_LAYERS

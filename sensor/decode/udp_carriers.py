@@ -91,7 +91,9 @@ def _gtpu(walk: Walk, span: Span) -> Next | Reason | None:
     cursor = span.cursor(walk.data)
     try:
         header = gtpu.parse(cursor)
-    except DecodeError:
+    except DecodeError as error:
+        if error.reason == "too many extension headers" and walk.data[span.start + 1] == gtpu.G_PDU:
+            return walk.stop_nesting()
         return None
     if header.type != gtpu.G_PDU:
         return None

@@ -83,7 +83,7 @@ def _skip_routes(cursor: Cursor) -> None:
         if family == 0 and length == 0:
             return
         cursor.skip(length)
-    raise DecodeError("routing", cursor.position)
+    raise DecodeError("too many source routes", cursor.position)
 
 
 def _parse_pptp(cursor: Cursor, flags: int, protocol: int) -> Header:

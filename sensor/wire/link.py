@@ -35,7 +35,7 @@ ETHERTYPE_MPLS_MULTICAST = 0x8848
 ETHERTYPE_PROVIDER_VLAN = 0x88A8
 ETHERTYPE_STACKED_VLAN = 0x9100
 TAG_TYPES = frozenset((ETHERTYPE_VLAN, ETHERTYPE_PROVIDER_VLAN, ETHERTYPE_STACKED_VLAN))
-MAX_TAGS = 8
+MAX_TAGS = 16  # as many as a decoder follows layers at most
 
 # A smaller number in the place of an EtherType is a length (IEEE 802.3), or a Linux cooked code.
 _FIRST_ETHERTYPE = 0x600

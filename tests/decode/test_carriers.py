@@ -290,7 +290,7 @@ def test_ethernet_inside_that_is_cut() -> None:
 
 
 def test_ethernet_inside_with_more_vlan_tags_than_are_passed() -> None:
-    tagged = ethernet(tcp6(), tuple(range(9)))
+    tagged = ethernet(tcp6(), tuple(range(link.MAX_TAGS + 1)))
     row = only_row(in_gre(gre.build(gre.TRANSPARENT_ETHERNET, tagged)))
     assert (seen(row).kind, anomalies(row)) == ("none", ["too-many-layers"])
 

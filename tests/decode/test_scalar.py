@@ -10,8 +10,8 @@ import pytest
 from sensor.capture.batch import FrameBatch, batch_of
 from sensor.decode.scalar import Frame, decode_batch, decode_frame
 from sensor.decode.settings import DecodeSettings
-from sensor.schema.rows import OBSERVATION, Observation, unpack
-from sensor.schema.words import Confidence, Kind, Reason
+from sensor.schema.rows import OBSERVATION, STACK_LIMIT, Observation, unpack
+from sensor.schema.words import Confidence, Kind, Layer, Reason
 from sensor.wire import ipv4, ipv6, link, sixinfour, tcp, teredo
 from sensor.wire import udp as udp_wire
 
@@ -479,8 +479,16 @@ def test_sixteen_layers_and_no_more() -> None:
 
 
 def test_more_vlan_tags_than_are_passed() -> None:
-    row = unfollowed(ethernet(TUNNEL, tuple(range(9))))
+    row = unfollowed(ethernet(TUNNEL, tuple(range(link.MAX_TAGS + 1))))
     assert (row.outer_version, row.outer_source) == (0, bytes(16))
+
+
+def test_tags_count_as_layers() -> None:
+    """As many as leave room for the header that carries the tunnel."""
+    row = only_row(ethernet(TUNNEL, tuple(range(14))))
+    assert (row.kind, row.stack_length, row.vlan) == (Kind.SIXINFOUR, STACK_LIMIT, 14)
+    deeper = unfollowed(ethernet(TUNNEL, tuple(range(15))))
+    assert deeper.stack[:3] == bytes((Layer.ETHERNET, Layer.VLAN, Layer.VLAN))
 
 
 def test_a_tunnel_at_the_very_end_of_the_stack() -> None:

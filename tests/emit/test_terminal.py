@@ -44,9 +44,10 @@ def report(
     captures: tuple[str, ...] = ("nat-inside.pcap",),
     limits: dict[str, int] | None = None,
     width: int = 100,
+    ledger: SensorRecord = LEDGER,
 ) -> list[str]:
     summary = Summary()
-    for record in (*records, LEDGER):
+    for record in (*records, ledger):
         summary.add(Change("any", 0, 0, 0, record))
     lines = render(summary, captures, limits or {}, width)
     return ["".join(words for words, _ in line) for line in lines]
@@ -75,6 +76,16 @@ def test_the_ledger_says_what_could_not_be_read() -> None:
         " 2026-11-21 07:01:54Z, 30.0 s",
         "  unreadable: 2 a damaged IPv4 header",
     ]
+
+
+def test_what_was_not_followed_is_said() -> None:
+    """A tunnel may hide there: the limit is never silent."""
+    ledger = LEDGER._replace(reasons={"udp": 3, "too-many-layers": 2, "bad-ipv4": 2})
+    assert line_with("not followed", report(ledger=ledger)) == (
+        "  not followed: 2 with more layers than the limit before any tunnel: "
+        "sensor decode lists them"
+    )
+    assert not any("not followed" in line for line in report())
 
 
 def test_nothing_found_is_said_in_full() -> None:

@@ -63,7 +63,7 @@ def test_more_routes_than_the_limit_are_refused() -> None:
     cursor = Cursor(most)
     assert gre.parse(cursor) == plain(gre.IPV6)
     assert cursor.rest() == b"\x60"
-    with pytest.raises(DecodeError, match="routing"):
+    with pytest.raises(DecodeError, match="too many source routes"):
         parse(gre.build(gre.IPV6, b"\x60", routes=(b"abcd",) * (gre.MAX_ROUTES + 1)))
 
 

@@ -62,7 +62,7 @@ def test_ethernet_round_trip(
 
 
 def test_the_limit_of_tags() -> None:
-    frame = link.build_ethernet(b"", 0x0800, A, B, vlans=(1,) * 9)
+    frame = link.build_ethernet(b"", 0x0800, A, B, vlans=(1,) * (link.MAX_TAGS + 1))
     with pytest.raises(DecodeError, match="too many VLAN tags"):
         parse(1, frame)
 
@@ -113,7 +113,7 @@ def test_snap_is_not_sought_behind_the_window() -> None:
 def test_tags_and_snap_by_turns_are_limited() -> None:
     turn = bytes.fromhex("0010 aaaa03 000000 8100 0005")
     with pytest.raises(DecodeError, match="too many VLAN tags"):
-        parse(1, B + A + turn * 9 + b"\x08\0")
+        parse(1, B + A + turn * (link.MAX_TAGS + 1) + b"\x08\0")
 
 
 @pytest.mark.parametrize(

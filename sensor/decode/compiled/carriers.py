@@ -77,7 +77,7 @@ from sensor.decode.compiled.words import (
 )
 from sensor.jit import compiled, inlined
 
-_BAD = -2
+_BAD, _TOO_MANY = -2, -3
 
 
 @inlined
@@ -237,7 +237,7 @@ def _behind_routes(arena: Array, at: Number, end: Number) -> Number:
         at += route & 0xFF
         if at > end:
             return NOTHING
-    return _BAD
+    return _TOO_MANY
 
 
 @inlined
@@ -245,6 +245,8 @@ def gre(arena: Array, walk: Record) -> Number:
     """GRE, in IP or in UDP (RFC 2784, RFC 2890, RFC 2637, RFC 8086)."""
     start, end = walk["start"], walk["end"]
     at = behind_gre(arena, start, end)
+    if at == _TOO_MANY:
+        return stop_nesting(walk)
     if at < 0:
         return cut_or(walk, REASON_GRE) if at == NOTHING else REASON_GRE
     if not push(walk, LAYER_GRE):

@@ -48,7 +48,14 @@ from sensor.decode.compiled.state import (
     STEP_TUNNEL,
 )
 from sensor.decode.compiled.verdict import look, name, proves_itself
-from sensor.decode.compiled.walk import carrier, datagram_anomalies, is_either, push, pushed
+from sensor.decode.compiled.walk import (
+    carrier,
+    datagram_anomalies,
+    is_either,
+    push,
+    pushed,
+    stop_nesting,
+)
 from sensor.decode.compiled.words import (
     ANOMALY_LENGTH_MISMATCH,
     EVIDENCE_CHECKSUM,
@@ -78,6 +85,7 @@ from sensor.wire.ports import (
     VXLAN_PORT,
 )
 
+_TOO_MANY = -2  # beside NOTHING
 _EXTENSION = 0x04
 _OPTIONAL = 0x07  # any of three flags brings the optional fields of GTP-U
 _GUE_CONTROL = 0x20
@@ -142,6 +150,8 @@ def _gtpu(arena: Array, walk: Record) -> Number:
     if flags >> 4 != 3 or part(head, 48, 0xFF) != GTPU_PDU:
         return NOTHING
     at = _behind_gtpu_options(arena, start + GTPU_LENGTH, end, flags)
+    if at == _TOO_MANY:
+        return stop_nesting(walk)
     if at == NOTHING:
         return NOTHING
     walk["vague"] = 1
@@ -161,7 +171,9 @@ def _behind_gtpu_options(arena: Array, at: Number, end: Number, flags: Number) -
     following = octet(arena, at - 1) if flags & _EXTENSION else 0
     extensions = 0
     while following:
-        if extensions == MAX_GTPU_EXTENSIONS or at >= end:
+        if extensions == MAX_GTPU_EXTENSIONS:
+            return _TOO_MANY
+        if at >= end:
             return NOTHING
         length = octet(arena, at) * 4
         if length == 0 or length > end - at:
