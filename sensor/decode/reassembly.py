@@ -5,9 +5,11 @@ of a tunnel by themselves. The rows of the first one are withheld, and its frame
 until the packet is whole: then they are dropped, and the frame that completes it gets the rows of
 the whole packet. Where it is given up (too old, no room, or no more frames), they come late.
 
-Fragments inside a tunnel are each a packet of that tunnel, and keep their rows. Only where the
-first one did not tell the innermost transport, the frame that completes the packet gets the rows
-of the whole packet in place of its own.
+Fragments inside a tunnel are each a packet of that tunnel, and keep their rows; what a first one
+shows of a tunnel further inside is ``fragment-incomplete`` even if the rest comes, for its frame
+has no more of it. Only where the whole packet tells what the first fragment did not (the innermost
+transport, or one more tunnel), the frame that completes it gets the rows of the whole packet in
+place of its own. A transport that an earlier frame told is left out of them: it counts once.
 
 What fragments share is told by their own IP header and by the addresses of all that carries them.
 VLANs, labels, network identifiers and UDP ports (which may be a hash of what is inside) do not
@@ -19,6 +21,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,22 +29,28 @@ from sensor.capture.batch import FrameBatch
 from sensor.decode.assembly import Datagram
 from sensor.decode.decoded import Decoded, Run, Whole
 from sensor.decode.fragment import Fragment, read_fragment
+from sensor.decode.inner import ICMPV6, TCP
 from sensor.decode.scalar import Frame, walk_frame
 from sensor.decode.settings import DecodeSettings
 from sensor.errors import DecodeError
 from sensor.schema.rows import OBSERVATION, Observation, Rows, pack, unpack
-from sensor.schema.words import Anomaly, Reason
-from sensor.wire import link
+from sensor.schema.words import Anomaly, Confidence, Reason
+from sensor.wire import icmpv6, link
 from sensor.wire.cursor import Cursor
+from sensor.wire.ports import TSP_PORT
 
 # Where source and destination stand in an IP header.
 _ENDS = {link.ETHERTYPE_IPV4: slice(12, 20), link.ETHERTYPE_IPV6: slice(8, 40)}
 _NOWHERE = slice(0)
+_ECHOES = (icmpv6.ECHO_REQUEST, icmpv6.ECHO_REPLY)
 
 
 @dataclass(slots=True)
 class _Sight:
-    """Frame ``index`` of a batch, which has a fragment, and what is known of it so far."""
+    """Frame ``index`` of a batch, which has a fragment, and what is known of it so far.
+
+    ``elsewhere`` has the depths of those tunnels whose transport an earlier frame told.
+    """
 
     batch: FrameBatch
     index: int
@@ -49,6 +58,12 @@ class _Sight:
     reason: Reason
     rows: list[Observation]
     whole: Whole | None = None
+    elsewhere: frozenset[int] = frozenset()
+
+    def become(self, again: _Sight) -> None:
+        """What it is with a whole packet in it."""
+        self.frame, self.reason, self.rows = again.frame, again.reason, again.rows
+        self.whole, self.elsewhere = again.whole, again.elsewhere
 
     def around(self, at: int) -> list[Observation]:
         """The tunnels that hold the packet at ``at``."""
@@ -64,17 +79,60 @@ class _Sight:
                 self.rows[i] = row._replace(anomalies=row.anomalies | anomalies)
 
 
+class _Told(NamedTuple):
+    """What rows tell whoever counts tunnels and conversations, which weak rows do not."""
+
+    tunnels: int = 0
+    innermost: bool = False  # its transport
+    settled: bool = False  # in that there can be no tunnel
+    beyond_limit: bool = False  # that there are layers which were not followed
+    depths: frozenset[int] = frozenset()  # the tunnels whose transport is told
+
+    def adds_to(self, before: _Told) -> bool:
+        """Whether it may say more than ``before``, which without a transport said too little."""
+        return (
+            not before.innermost
+            or self.tunnels > before.tunnels
+            or self.beyond_limit > before.beyond_limit
+        )
+
+
+_NOTHING = _Told()
+
+
+def _told(rows: Sequence[Observation]) -> _Told:
+    """What ``rows`` tell; the outermost may be weak, for a flow that was learned."""
+    believed = [row for row in rows if row.confidence > Confidence.WEAK]
+    return _Told(
+        tunnels=len(believed),
+        innermost=any(row.has_transport for row in (believed or rows)[-1:]),
+        settled=any(_holds_none(row) for row in believed[-1:]),
+        beyond_limit=any(row.anomalies & Anomaly.TOO_MANY_LAYERS for row in rows),
+        depths=frozenset(row.depth for row in believed if row.has_transport),
+    )
+
+
+def _holds_none(row: Observation) -> bool:
+    """Whether a row tells a transport that carries no tunnel: then nobody need look for one."""
+    if not row.has_transport:
+        return False
+    if row.inner_transport == ICMPV6:
+        return row.icmp_type in _ECHOES
+    ports = (row.inner_source_port, row.inner_destination_port)
+    return row.inner_transport == TCP and TSP_PORT not in ports
+
+
 @dataclass(slots=True)
 class _Entry:
     """A datagram with what waits for it.
 
     ``first`` is the frame of the first fragment while its rows are withheld. Inside a tunnel none
-    are, but ``told`` says whether the first fragment told the innermost transport.
+    are, but ``told`` says what they are.
     """
 
     datagram: Datagram
     first: _Sight | None = None
-    told: bool = False
+    told: _Told = _NOTHING
     charged: int = 0  # of the octets held
 
     @property
@@ -223,14 +281,18 @@ class Reassembly:
         packet = entry.datagram.whole()
         if entry.datagram.lost:
             self._release(entry)
-        if around and fragment.offset == 0:
-            entry.told = entry.told or bool(sight.rows[-1].has_transport)
+        if around and fragment.offset == 0 and agrees:
+            told = _told(sight.rows)
+            entry.told = told if told.adds_to(entry.told) else entry.told
         if packet is not None:
             self._close(key)
             if entry.first is not None:
                 self.waiting.discard((entry.first.batch.source, entry.first.frame.number))
-            if not entry.told:
-                return self._replace(sight, at, packet, entry.datagram)
+            if not entry.told.settled:
+                again, following = self._completed(sight, at, packet, entry)
+                if not around or following is not None or _told(again.rows).adds_to(entry.told):
+                    sight.become(again)
+                    return following
         if around:
             sight.mark(entry.datagram.anomalies, at)
         else:
@@ -263,14 +325,20 @@ class Reassembly:
             self.waiting.add((sight.batch.source, sight.frame.number))
         sight.reason, sight.rows, sight.whole = Reason.FRAGMENT, [], None
 
-    def _replace(self, sight: _Sight, at: int, packet: bytes, datagram: Datagram) -> int | None:
-        """Decode the frame anew, with the whole packet instead of the fragment at ``at``."""
-        frames = set(datagram.frames).union(sight.whole.frames if sight.whole else ())
-        whole = sight.whole = Whole(sight.frame.data[:at] + packet, at, tuple(sorted(frames)))
-        sight.frame = replace(sight.frame, data=whole.data, whole_at=at)
-        sight.reason, sight.rows, following = walk_frame(sight.frame, self._settings)
-        sight.mark(datagram.anomalies, at)
-        return following
+    def _completed(
+        self, sight: _Sight, at: int, packet: bytes, entry: _Entry
+    ) -> tuple[_Sight, int | None]:
+        """The frame with the whole packet instead of the fragment at ``at``, and the next one."""
+        frames = set(entry.datagram.frames).union(sight.whole.frames if sight.whole else ())
+        whole = Whole(sight.frame.data[:at] + packet, at, tuple(sorted(frames)))
+        frame = replace(sight.frame, data=whole.data, whole_at=at)
+        reason, rows, following = walk_frame(frame, self._settings)
+        elsewhere = sight.elsewhere | (entry.told.depths - _told(sight.rows).depths)
+        for depth in elsewhere.intersection(range(len(rows))):
+            rows[depth] = rows[depth]._replace(has_transport=0)
+        again = _Sight(sight.batch, sight.index, frame, reason, rows, whole, elsewhere)
+        again.mark(entry.datagram.anomalies, at)
+        return again, following
 
 
 class _Edits:
