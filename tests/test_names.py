@@ -135,6 +135,20 @@ TRUTH: list[Short] = [
 ]
 
 
+MDNS_ANSWER = said(
+    (ROGUE, 5353), (MDNS_GROUP, 5353), dns.build_response(0, "isatap.local", A, [ROGUE])
+)
+CLAIM = said(
+    (ROGUE, 137),
+    (BROADCAST, 137),
+    struct.pack("!HH4H", 7, 0x2910, 1, 0, 0, 1)
+    + nbns.build_query(7, "ISATAP")[12:]
+    + b"\xc0\x0c"
+    + struct.pack("!HHIHH", 0x20, 1, 300, 6, 0)
+    + ROGUE,
+)
+
+
 @pytest.mark.parametrize("cuts", [(8,), (40, 120)])
 def test_an_answer_in_fragments_is_read_whole(cuts: tuple[int, ...], tmp_path: Path) -> None:
     answer = FRAMES[1]
@@ -221,6 +235,20 @@ def test_the_report_names_them_behind_the_tunnels(tmp_path: Path) -> None:
         ["nbns", "isatap", "192.168.1.66", "9"],
     ]
     assert len({len(line) for line in lines[3:9]}) == 1
+
+
+def test_the_report_tells_askers_of_a_group_announcements_and_claims_apart(tmp_path: Path) -> None:
+    frames = [MDNS_ANSWER, FRAMES[6], MDNS_ANSWER, CLAIM]
+    timed = [(START + i * SECOND, frame) for i, frame in enumerate(frames)]
+    out = call_sensor("replay", capture(tmp_path / "a.pcap", timed)).out
+    lines = out[out.index("NAMES LOOKED UP: 3") :].splitlines()[1:6]
+    assert max(map(len, lines)) <= 100
+    assert [" ".join(line.split()[1:]) for line in lines[1:]] == [
+        "nobody mdns isatap.local told to everybody by 192.168.1.66 1",
+        "192.168.1.20 mdns isatap.local 192.168.1.66 3",
+        "192.168.1.66",  # asked
+        "nobody nbns isatap claimed by 192.168.1.66 4",
+    ]
 
 
 def test_a_report_without_look_ups_has_no_such_section(tmp_path: Path) -> None:

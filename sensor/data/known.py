@@ -17,7 +17,17 @@ from sensor.data import resource
 from sensor.errors import SensorError
 
 TEREDO_SERVER = "teredo-server"
-ROLES = frozenset({TEREDO_SERVER, "teredo-relay", "6to4-relay", "tsp-broker", "isatap-router"})
+ROLES = frozenset(
+    {
+        TEREDO_SERVER,
+        "teredo-relay",
+        "6to4-relay",
+        "6in4-server",
+        "tsp-broker",
+        "tunnel-broker",
+        "isatap-router",
+    }
+)
 GROUPS = frozenset({"remote-administration", "file-sharing", "database"})
 TRANSPORTS = {"tcp": 6, "udp": 17}  # IP protocol numbers
 

@@ -35,6 +35,7 @@ class Said(NamedTuple):
     role: str
     answer: bool
     addresses: tuple[bytes, ...] = ()
+    claim: bool = False  # told by who registers the name
 
 
 def witnesses(frame: Frame, settings: DecodeSettings, role_of: RoleOf) -> list[Witness]:
@@ -49,10 +50,10 @@ def witnesses(frame: Frame, settings: DecodeSettings, role_of: RoleOf) -> list[W
     outer, payload = datagram
     port = name_service(outer.source_port, outer.destination_port)
     found = []
-    for name, role, answer, addresses in said(payload, port, role_of):
+    for name, role, answer, addresses, claim in said(payload, port, role_of):
         asker, teller = outer.source, outer.destination
         if answer:
-            asker, teller = teller, asker
+            asker, teller = b"" if claim else teller, asker
         found.append(
             Witness(
                 source=frame.source,
@@ -65,6 +66,7 @@ def witnesses(frame: Frame, settings: DecodeSettings, role_of: RoleOf) -> list[W
                 asker=asker,
                 teller=teller,
                 addresses=addresses,
+                claim=claim,
             )
         )
     return found
@@ -85,8 +87,8 @@ def _said_netbios(message: nbns.Message, role_of: RoleOf) -> list[Said]:
     role = role_of(message.name)
     if role is None:
         return []
-    answer = message.response or bool(message.addresses)
-    return [Said(message.name, role, answer, _kept(message.addresses))]
+    claim = not message.response and bool(message.addresses)
+    return [Said(message.name, role, message.response or claim, _kept(message.addresses), claim)]
 
 
 def _said(message: dns.Message, role_of: RoleOf) -> list[Said]:

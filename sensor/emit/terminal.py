@@ -69,6 +69,7 @@ _LOST = {
     "tests": "the oldest connectivity tests were forgotten",
     "remotes": "not every address that reached a service was counted",
     "hosts": "scans of hosts tried long ago were forgotten",
+    "askers": "some answers to everybody are not told as theirs",
     "lookups": "some look-ups of tunnels' names were not read",
     "sightings": "copies of packets may have been counted as packets",
 }

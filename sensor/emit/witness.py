@@ -25,9 +25,9 @@ def witness_lines(
     A question stands there if no answer to it does. ``began`` is a time that the report has told
     with its date. What makes a line wider than ``width`` stands in one of its own.
     """
-    asked = {end for found in witnesses if not found.answer for end in _ends(found)}
+    asked = {found.question for found in witnesses if not found.answer}
     answered = {found.question for found in witnesses if found.answer}
-    found = [found for found in witnesses if found.answer or answered.isdisjoint(_ends(found))]
+    found = [found for found in witnesses if found.answer or found.question not in answered]
     if not found:
         return
     yield []
@@ -35,8 +35,7 @@ def witness_lines(
     rows = [
         (
             since_text(witness.time, began),
-            text(witness.asker),
-            text(witness.teller),
+            *_ends(witness),
             witness.protocol,
             _name(witness.name),
             _answer(witness, witness.question in asked),
@@ -54,10 +53,9 @@ def witness_lines(
         yield [(f" ... and {len(found) - LOOKUPS_SHOWN} more", "dim")]
 
 
-def _ends(question: Witness) -> tuple[tuple[str, str, bytes], ...]:
-    """What ``question`` of an answer may be: those to a group go to the same group."""
-    protocol, name, asker = question.question
-    return (protocol, name, asker), (protocol, name, question.teller)
+def _ends(witness: Witness) -> tuple[str, str]:
+    """Who asked whom; where nobody asked, the answer names who tells."""
+    return (text(witness.asker), text(witness.teller)) if witness.asker else ("nobody", "-")
 
 
 def _name(name: str) -> str:
@@ -72,7 +70,15 @@ def _answer(witness: Witness, asked: bool) -> str:
     if witness.addresses:
         more = f" +{len(witness.addresses) - 1}" if len(witness.addresses) > 1 else ""
         told = text(witness.addresses[0]) + more
+    if not witness.asker:
+        return _unasked(witness, told)
     return told if asked else f"{told}, no question seen"
+
+
+def _unasked(witness: Witness, told: str) -> str:
+    """Nearly always a host tells its own address, which stands there once then."""
+    by = f"{'claimed' if witness.claim else 'told to everybody'} by {text(witness.teller)}"
+    return by if witness.addresses == (witness.teller,) else f"{told}, {by}"
 
 
 def _frame(witness: Witness, captures: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +12,12 @@ from sensor.errors import CaptureError, OutputError
 from sensor.inspect.layers import (
     COMPARED_LAYERS,
     EMBEDDED_FIELDS,
+    NETWORK_LAYERS,
     ROLES,
     TEREDO_FIELDS,
     Layers,
     Values,
+    networks_before,
 )
 from sensor.inspect.reasons import Row, known_reason
 from sensor.inspect.tshark import Ending, never
@@ -138,9 +140,10 @@ class _Referee:
             self.comparison.undecoded.append(row["frame"])
             return
         self.comparison.compared += 1
+        if not layers.tunnels:  # neither found one: there is nothing to differ in
+            return
         ours, theirs = _ours(row), layers.values(_networks_before_teredo(row))
-        if "stack" in theirs:
-            ours["stack"] = _stack(row, len(theirs["stack"].split()))
+        ours["stack"] = _stack(row, theirs["stack"].split())
         for name in sorted(ours.keys() | theirs.keys()):
             values = ours.get(name), theirs.get(name)
             if values[0] != values[1]:
@@ -159,8 +162,10 @@ class _Referee:
 
 
 def _ours(row: Row) -> Values:
-    values = {"outer.transport": row["outer"]["transport"]} if "outer" in row else {}
-    values |= _ends("outer", row.get("outer", {})) | _ends("inner", row.get("inner", {}))
+    outer = row.get("outer", {})
+    values = _ends("outer", outer) | _ends("inner", row.get("inner", {}))
+    if "transport" in outer:  # without, what the packet carries was not looked for
+        values["outer.transport"] = outer["transport"]
     if "inner" in row:
         values["inner.hop_limit"] = str(row["inner"]["hop_limit"])
     if "quoted" in row:
@@ -186,9 +191,21 @@ def _ends(group: str, ends: Mapping[str, Mapping[str, Any]]) -> Values:
     }
 
 
-def _stack(row: Row, length: int) -> str:
-    """The layers that are compared; what is behind Wireshark's last tunnel is not."""
-    return " ".join([name for name in row["stack"] if name in COMPARED_LAYERS][:length])
+def _stack(row: Row, theirs: Sequence[str]) -> str:
+    """The layers that are compared; what is behind Wireshark's last tunnel is not.
+
+    It ends at the same IP header, so that a layer too many stands where it is.
+    """
+    left = sum(name in NETWORK_LAYERS for name in theirs)
+    ours: list[str] = []
+    for name in row["stack"]:
+        network = name in NETWORK_LAYERS
+        if not left and (network or theirs[-1] in NETWORK_LAYERS):
+            break
+        if name in COMPARED_LAYERS:
+            ours.append(name)
+        left -= network
+    return " ".join(ours)
 
 
 def _networks_before_teredo(row: Row) -> int | None:
@@ -198,5 +215,4 @@ def _networks_before_teredo(row: Row) -> int | None:
     """
     if row["kind"] == "teredo" or "teredo" not in row["stack"]:
         return None
-    before = row["stack"][: row["stack"].index("teredo")]
-    return sum(name in ("ipv4", "ipv6") for name in before)
+    return networks_before(row["stack"], "teredo")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from sensor.wire import ayiya
 from sensor.wire.addresses import packed, text
+from sensor.wire.cursor import Cursor
 
 Values = dict[str, str]
 
@@ -21,6 +24,14 @@ _HEADERS = {"udp": 8, "tcp": 20}  # the least lengths that those with ports may 
 # What makes IPv6 a tunnel of its own. In any other carrier (VXLAN, GTP-U, MPLS, ...) it is native.
 _TUNNELS = frozenset({"teredo", "ayiya", "gre", "l2tp"})
 _BESIDE = frozenset({"eth", "vlan", "ieee8021ad", "ppp", "mpls", *_HEADERS})
+_TAGS = ("81:00", "88:a8", "91:00")
+_REDIRECT = "5"
+_ICMP_HEADER = 8
+_ALWAYS_QUOTED = 8  # octets behind the IP header (RFC 792); RFC 1812 section 4.3.2.3 allows more
+# Extension headers (RFC 7045) that end a packet to Wireshark, and what it calls their next header.
+_ENDING = {"mipv6": "mip6.proto", "hip": "hip.proto"}
+_NOTHING_FOLLOWS = ("", "59")
+_FIXED = struct.Struct("!IHBB")  # the IPv6 header in front of the addresses
 _GENEVE = ("6081", str(0x86DD ^ 0xFFFF))  # its port, and its type as an origin's port
 # Wireshark's names of layers, and those of a row's stack that mean the same.
 _STACK = {
@@ -40,6 +51,12 @@ _STACK = {
     "icmpv6": "icmpv6",
 }
 COMPARED_LAYERS = frozenset(_STACK.values())
+NETWORK_LAYERS = frozenset({"ipv4", "ipv6"})
+
+
+def networks_before(stack: Sequence[str], name: str) -> int:
+    """How many IP headers stand in front of a layer of a row's stack."""
+    return sum(layer in NETWORK_LAYERS for layer in stack[: stack.index(name)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,54 @@ class Layers:
             for around, inside in pairwise(self.tunnels)
         )
 
+    @property
+    def takes_address_for_control_word(self) -> bool:
+        """Whether Wireshark reads a pseudowire's Ethernet header four octets late.
+
+        The type of a tag then stands in the middle of what it shows as the source address.
+        """
+        return any(
+            before == "pwethcw" and show(self._layers[i], "eth.src")[6:11] in _TAGS
+            for i, before in enumerate(self._names[:-1], start=1)
+        )
+
+    @property
+    def stops_in_redirect(self) -> bool:
+        """Whether Wireshark ends in a tunnel that a redirect quotes, though more is quoted."""
+        if not self.tunnels or not self._is_half(self.tunnels[-1]):
+            return False
+        quoted = self.tunnels[-1].carrier
+        if self._names[:quoted][-2:] != ["ip", "icmp"]:
+            return False
+        around, error, header = self._layers[quoted - 2 : quoted + 1]
+        room = _number(show(around, "ip.len")) - _number(show(around, "ip.hdr_len"))
+        read = _ICMP_HEADER + _number(show(header, "ip.hdr_len")) + _ALWAYS_QUOTED
+        return show(error, "icmp.type") == _REDIRECT and room > read
+
+    @property
+    def stops_at_extension(self) -> bool:
+        """Whether Wireshark ends at an extension header of the innermost packet that goes on."""
+        if not self.tunnels:
+            return False
+        behind = range(self.tunnels[-1].end + 1, len(self._names))
+        last = next((i for i in behind if not self._names[i].startswith("ipv6.")), None)
+        if last is None or self._names[last] not in _ENDING:
+            return False
+        return show(self._layers[last], _ENDING[self._names[last]]) not in _NOTHING_FOLLOWS
+
+    def takes_ayiya_for_ipv6(self, networks: int) -> bool:
+        """Whether an IPv6 header that Wireshark reads in UDP is AYIYA's, which may begin with a 6.
+
+        ``networks`` IP headers stand in front of it; its identity has 64 octets.
+        """
+        return any(
+            self._networks(tunnel) == networks
+            and self._between(tunnel.carrier, tunnel.end) in (["udp"], ["udp", "teredo"])
+            and not tunnel.empty
+            and _is_ayiya(self._layers[tunnel.end])
+            for tunnel in self.tunnels
+        )
+
     def _name(self, i: int) -> str:
         """Its name; a Geneve header in front of IPv6 looks like an origin indication to Wireshark.
 
@@ -118,6 +183,9 @@ class Layers:
         while len(found) > 1 and self._is_half(found[-1]):
             del found[-1]  # cut off: what holds it is then the innermost packet
         return found
+
+    def _networks(self, tunnel: Tunnel) -> int:
+        return sum(name in _NETWORK for name in self._names[: tunnel.carrier + 1])
 
     def _is_half(self, tunnel: Tunnel) -> bool:
         """Whether it ends in an IPv6 header that is not whole."""
@@ -208,7 +276,7 @@ class Layers:
     def _teredo(self, networks: int | None) -> Values:
         """Of the Teredo tunnel with so many IP headers in front, else of the first."""
         found = {
-            sum(name in _NETWORK for name in self._names[: tunnel.carrier + 1]): tunnel
+            self._networks(tunnel): tunnel
             for tunnel in reversed(self.tunnels)
             if "teredo" in self._between(tunnel.carrier, tunnel.end)
         }
@@ -217,6 +285,18 @@ class Layers:
         tunnel = found.get(networks or min(found), found[min(found)])
         header = self._names.index("teredo", tunnel.carrier)
         return _teredo(self._layers[header]) | _teredo_addresses(self._layers[tunnel.end])
+
+
+def _is_ayiya(layer: Any) -> bool:
+    """Whether an IPv6 header's octets are a sound header of AYIYA, as far as they go."""
+    version, *numbers = (
+        _number(show(layer, f"ipv6.{name}"))
+        for name in ("version", "tclass", "flow", "plen", "nxt", "hlim")
+    )
+    fixed = _FIXED.pack(version << 28 | numbers[0] << 20 | numbers[1], *numbers[2:])
+    ends = b"".join(packed(show(layer, f"ipv6.{short}")) for short in ROLES.values())
+    # Wireshark shows no more of it; the rest of identity and signature may be anything.
+    return ayiya.parse(Cursor(fixed + ends + bytes(ayiya.MAX_IDENTITY))).sound
 
 
 def _addresses(group: str, layer: Any) -> Values:
@@ -287,6 +367,11 @@ def show(layer: Any, name: str) -> str:
     """A field as Wireshark shows it; empty if the layer has none."""
     found = layer.get_field(name)
     return "" if found is None else str(found.show)
+
+
+def _number(shown: str) -> int:
+    """A number as Wireshark shows it, decimal or hexadecimal; 0 if absent."""
+    return int(shown or "0", 0)
 
 
 def _decimal(octet: str) -> str:

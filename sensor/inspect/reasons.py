@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sensor.inspect.layers import ROLES, Layers
+from sensor.inspect.layers import ROLES, Layers, networks_before
 
 Row = Mapping[str, Any]
 Pair = tuple[str | None, str | None]  # our value and Wireshark's; None: absent
 
 # All but Teredo's own, Wireshark calls Teredo as well.
 _BARE_KINDS = frozenset({"ip6-in-udp", "tsp", "6a44", "6bed4"})
+_INSIDE = frozenset({"inner", "embedded", "stack", "teredo"})
 _ALL_TEREDO = "Wireshark takes every IPv6 packet in UDP for Teredo"
 
 
@@ -23,11 +24,25 @@ def known_reason(row: Row, name: str, values: Pair, layers: Layers) -> str | Non
     group = name.partition(".")[0]
     if "too-many-layers" in anomalies and (group != "outer" or row["kind"] == "none"):
         return "layers beyond the limit are not followed here"
+    if group not in _INSIDE:
+        return None
+    if _ayiya_as_ipv6(row["stack"], layers):
+        return "Wireshark takes an AYIYA header that begins with a 6 for one of IPv6"
     if group == "teredo":
         return _of_teredo(row, name, anomalies)
-    if group in ("inner", "embedded", "stack"):
-        return _of_inner(row, name, values, anomalies, layers)
-    return None
+    if group == "stack" and layers.takes_address_for_control_word and _untagged(values):
+        return "Wireshark takes the first octets of an Ethernet address for a control word"
+    return _of_inner(row, name, values, anomalies, layers)
+
+
+def _ayiya_as_ipv6(stack: Sequence[str], layers: Layers) -> bool:
+    """Whether Wireshark reads IPv6 where the row has AYIYA, in the very same octets."""
+    return "ayiya" in stack and layers.takes_ayiya_for_ipv6(networks_before(stack, "ayiya"))
+
+
+def _untagged(stacks: Pair) -> bool:
+    """Whether they are equal but for a tag that stands directly behind labels."""
+    return str(stacks[0]).replace("mpls vlan", "mpls") == stacks[1]
 
 
 def _of_teredo(row: Row, name: str, anomalies: set[str]) -> str | None:
@@ -47,6 +62,10 @@ def _of_inner(row: Row, name: str, values: Pair, anomalies: set[str], layers: La
     inner, absent = row.get("inner", {}), None in values
     if "ayiya" in row["kinds"] and inner and not layers.sees_inner:
         return "Wireshark reads what AYIYA carries only if its operation is to forward"
+    if values[1] is None and layers.stops_in_redirect:
+        return "of what a redirect quotes, Wireshark reads 8 octets behind the IP header"
+    if values[1] is None and name.endswith(".port") and layers.stops_at_extension:
+        return "Wireshark does not go on behind a Mobility or HIP header"
     if "fragment-incomplete" in anomalies or ("fragment" in inner and absent):
         return "Wireshark shows a fragmented packet where it is whole again"
     if absent and anomalies & {"truncated", "length-mismatch"}:

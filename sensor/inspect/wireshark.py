@@ -22,7 +22,10 @@ _ARGUMENTS = (
     "-n",  # asks nobody for names
     *("-T", "pdml"),
     # The fields of these alone: of all others, the name is enough.
-    *("-j", "ieee8021ad ip ipv6 udp tcp icmp icmpv6 teredo teredo.auth teredo.orig"),
+    *(
+        "-j",
+        "eth ieee8021ad ip ipv6 mipv6 hip udp tcp icmp icmpv6 teredo teredo.auth teredo.orig",
+    ),
     # Off by default in Wireshark; without these, Teredo is seen on port 3544 alone, or on all
     # ports but those that other protocols own.
     *("--enable-heuristic", "teredo_udp"),

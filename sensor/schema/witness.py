@@ -9,8 +9,9 @@ class Witness(NamedTuple):
     """One question, or one answer, about one name.
 
     ``asker`` and ``teller`` are addresses of 4 or 16 octets: where a question came from and went
-    to, where an answer went to and came from. Of questions and answers to a group one is the
-    group's address. Who registers a name tells it, unasked.
+    to, where an answer went to and came from. A question to a group is one to the group's address.
+    ``asker`` is empty where nobody asked: who registers a name claims it, and things are told to
+    everybody.
     """
 
     source: int  # index of the capture
@@ -23,13 +24,15 @@ class Witness(NamedTuple):
     asker: bytes
     teller: bytes
     addresses: tuple[bytes, ...]  # told, ascending; none in a question or a denial
+    claim: bool = False  # of who registers a name, an answer to nobody
 
     @property
-    def key(self) -> tuple[bytes, bytes, str, str, bool, tuple[bytes, ...]]:
+    def key(self) -> tuple[bytes, bytes, str, str, bool, tuple[bytes, ...], bool]:
         """Equal for messages that say the same."""
-        return self.asker, self.teller, self.protocol, self.name, self.answer, self.addresses
+        ends = self.asker, self.teller
+        return *ends, self.protocol, self.name, self.answer, self.addresses, self.claim
 
     @property
     def question(self) -> tuple[str, str, bytes]:
-        """Equal for a question and its answers, if they are not sent to a group."""
+        """Equal for a question and its answers."""
         return self.protocol, self.name, self.asker

@@ -30,3 +30,5 @@ HOSTS_KEPT = 8_192  # accumulators of scan detections
 # Look-ups of tunnels' names that are read in a second of packet time. Hosts repeat theirs after
 # minutes, so that this serves thousands of them; a flood costs a few hundredths of its own time.
 LOOKUPS_PER_SECOND = 100
+# Who asked for one name, to whom an answer to a group is told: the last ones.
+ASKERS_KEPT = 16

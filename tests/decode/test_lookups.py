@@ -197,11 +197,20 @@ def test_netbios_questions_and_answers() -> None:
     assert heard(nbns.build_query(7, "FILESERVER"), NETBIOS_PORT) == []
 
 
-def test_who_registers_a_name_tells_it() -> None:
+def registration(operation: int, told: bytes = ROGUE) -> bytes:
     name = nbns.build_query(7, "ISATAP")[12:]
-    told = b"\xc0\x0c" + struct.pack("!HHIHH", 0x20, 1, 300, 6, 0) + ROGUE
-    payload = struct.pack("!HH4H", 7, 0x2910, 1, 0, 0, 1) + name + told
-    assert heard(payload, NETBIOS_PORT) == [Said("isatap", ISATAP_ROUTER, True, (ROGUE,))]
+    record = b"\xc0\x0c" + struct.pack("!HHIHH", 0x20, 1, 300, 6, 0) + told
+    return struct.pack("!HH4H", 7, operation << 11 | 0x0110, 1, 0, 0, 1) + name + record
+
+
+@pytest.mark.parametrize("operation", [5, 8, 9, 15])
+def test_who_registers_a_name_claims_it(operation: int) -> None:
+    claim = Said("isatap", ISATAP_ROUTER, True, (ROGUE,), claim=True)
+    assert heard(registration(operation), NETBIOS_PORT) == [claim]
+    # What a name server says of it is an answer.
+    response = bytearray(registration(operation))
+    response[2] |= 0x80
+    assert heard(bytes(response), NETBIOS_PORT) == [claim._replace(claim=False)]
 
 
 # damage
@@ -260,6 +269,13 @@ def test_an_answer_nobody_asked_for_names_who_tells() -> None:
     (told,) = seen((ROGUE, 137), (HOST, 137), nbns.build_response(7, "ISATAP", [ROGUE]))
     assert (told.protocol, told.answer, told.asker, told.teller) == ("nbns", True, HOST, ROGUE)
     assert told.addresses == (ROGUE,)
+
+
+@pytest.mark.parametrize("destination", ["192.168.1.255", "255.255.255.255", "192.168.1.1"])
+def test_a_claim_has_no_asker(destination: str) -> None:
+    (told,) = seen((ROGUE, 137), (packed(destination), 137), registration(5, HOST))
+    assert (told.answer, told.claim, told.asker, told.teller) == (True, True, b"", ROGUE)
+    assert told.addresses == (HOST,)
 
 
 def test_over_ipv6() -> None:

@@ -101,16 +101,41 @@ def test_an_answer_whose_question_nobody_saw(question: Witness | None) -> None:
     assert all("none seen" in line for line in found[:-1])
 
 
-def test_questions_to_a_group_are_answered_by_anyone() -> None:
-    question = asked(protocol="llmnr", name="isatap", teller=GROUP)
-    answer = told(protocol="llmnr", name="isatap", teller=ROGUE, addresses=(ROGUE,))
+def test_questions_to_a_group_name_it_until_somebody_answers() -> None:
+    question = asked(protocol="mdns", name="isatap.local", teller=GROUP)
+    (line,) = rows(question)
+    assert "192.168.1.20  224.0.0.252  mdns      isatap.local  none seen" in line
+    answer = told(protocol="mdns", name="isatap.local", teller=ROGUE, addresses=(ROGUE,))
     (line,) = rows(question, answer)
-    assert "192.168.1.20  192.168.1.66  llmnr" in line
-    assert "no question" not in line
-    # In mDNS the answer goes to the group too.
-    (line,) = rows(question, answer._replace(asker=GROUP))
-    assert "224.0.0.252  192.168.1.66  llmnr" in line
-    assert "no question" not in line
+    assert "192.168.1.20  192.168.1.66  mdns      isatap.local  192.168.1.66      4" in line
+
+
+@pytest.mark.parametrize(
+    ("addresses", "prefix"),
+    [
+        ((ROGUE,), ""),
+        ((HOST,), "192.168.1.20, "),
+        ((ROGUE, RESOLVER), "192.168.1.66 +1, "),
+        ((), "no address, "),
+    ],
+)
+def test_what_nobody_asked_for_names_who_tells(addresses: tuple[bytes, ...], prefix: str) -> None:
+    unasked = told(protocol="mdns", asker=b"", teller=ROGUE, addresses=addresses)
+    line = f" 07:01:55Z  nobody    -      mdns      {NAME}  {prefix}%s by 192.168.1.66      4"
+    assert rows(unasked) == [line % "told to everybody"]
+    assert rows(unasked._replace(claim=True)) == [line % "claimed"]
+    # Nobody's question is answered by it.
+    assert "none seen" in rows(asked(protocol="mdns", teller=GROUP), unasked)[0]
+
+
+@pytest.mark.parametrize(("claim", "verb"), [(False, "told to everybody"), (True, "claimed")])
+def test_a_wide_line_keeps_who_tells_in_its_sentence(claim: bool, verb: str) -> None:
+    teller = packed("2001:db8:1111:2222:3333:4444:5555:6666")
+    found = told(asker=b"", teller=teller, name="isatap." + "x" * 60, claim=claim)
+    heading, line, sentence = lines(found, width=80)[2:]
+    assert len(heading) == len(line) <= 80
+    answer = f"65.55.158.118, {verb} by {text(teller)}"
+    assert sentence == f"   name isatap.{'x' * 38}..., answer {answer}"
 
 
 def test_frames_of_several_captures_name_theirs() -> None:

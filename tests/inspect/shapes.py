@@ -41,6 +41,7 @@ ETHERNET = 1
 B4, AFTR = packed("2a00:db8:5::1"), packed("2a00:db8:5::2")
 FAR, NEAR = packed("198.51.100.3"), packed("192.0.2.99")
 IDENTITY = packed("2a00:db8:7::1")
+LONG_IDENTITY = bytes(range(1, 65))
 ANYCAST = packed("192.88.99.2")
 
 
@@ -104,6 +105,27 @@ def row(
     return made | more
 
 
+# reasons
+
+
+_INNER = (
+    "inner.destination.ip",
+    "inner.destination.port",
+    "inner.hop_limit",
+    "inner.source.ip",
+    "inner.source.port",
+)
+_AYIYA_AS_IPV6 = dict.fromkeys(
+    (*_INNER, "stack"), "Wireshark takes an AYIYA header that begins with a 6 for one of IPv6"
+)
+_IN_REDIRECT = dict.fromkeys(
+    _INNER, "of what a redirect quotes, Wireshark reads 8 octets behind the IP header"
+)
+_STOPS_THERE = dict.fromkeys(
+    ("inner.destination.port", "inner.source.port"),
+    "Wireshark does not go on behind a Mobility or HIP header",
+)
+
 # headers
 
 
@@ -129,9 +151,18 @@ def gre(protocol: int, payload: bytes, flags: int = 0, fields: bytes = b"") -> b
     return struct.pack("!HH", flags, protocol) + fields + payload
 
 
-def ayiya(payload: bytes, *, operation: int = 1, following: int = 41, signature: int = 20) -> bytes:
-    lengths = bytes([0x41, signature // 4 << 4 | 2, 0x10 | operation, following])
-    return lengths + struct.pack("!I", 1_700_000_000) + IDENTITY + bytes(signature) + payload
+def ayiya(
+    payload: bytes,
+    *,
+    operation: int = 1,
+    following: int = 41,
+    signature: int = 20,
+    identity: bytes = IDENTITY,
+    epoch: int = 1_700_000_000,
+) -> bytes:
+    lengths = bytes([(len(identity).bit_length() - 1) << 4 | 1, signature // 4 << 4 | 2])
+    operations = bytes([0x10 | operation, following])
+    return lengths + operations + struct.pack("!I", epoch) + identity + bytes(signature) + payload
 
 
 def l2tp(payload: bytes) -> bytes:
@@ -163,8 +194,8 @@ def gtpu(packet: bytes) -> bytes:
     return struct.pack("!BBHI", 0x30, 255, len(packet), 1) + packet
 
 
-def icmp(quoted: bytes) -> bytes:
-    return ip4(1, struct.pack("!BBHI", 3, 4, 0, 0) + quoted, V4B, V4A)
+def icmp(quoted: bytes, error: int = 3) -> bytes:
+    return ip4(1, struct.pack("!BBHI", error, 4, 0, 0) + quoted, V4B, V4A)
 
 
 def icmp6(quoted: bytes, source: bytes, destination: bytes) -> bytes:
@@ -201,6 +232,7 @@ def fragments6(following: int, payload: bytes, ends: tuple[bytes, bytes], mark: 
 
 FAR_SIXINFOUR = ip4(41, NATIVE_TCP, FAR, NEAR)
 FAR_TEREDO = udp(RELAY, CLIENT, TO_TEREDO)
+_WIRED = b"\x02" + ethernet(FAR_SIXINFOUR)[1:]  # to an address that begins as control words do
 OUTER = (V4A, 0), (V4B, 0)
 FAR_OUTER = (FAR, 0), (NEAR, 0)
 
@@ -307,15 +339,41 @@ KINDS = {
         datagram(5072, ayiya(NATIVE_TCP, operation=3)),
         over_udp("ayiya", "ethernet ipv4 udp ayiya ipv6 tcp", 5072),
         reasons=dict.fromkeys(
-            (
-                "inner.destination.ip",
-                "inner.destination.port",
-                "inner.hop_limit",
-                "inner.source.ip",
-                "inner.source.port",
-            ),
-            "Wireshark reads what AYIYA carries only if its operation is to forward",
+            _INNER, "Wireshark reads what AYIYA carries only if its operation is to forward"
         ),
+    ),
+    "ayiya of a long identity, as long as an IPv6 packet would be": of(
+        # Its time is read as a payload's length, and that nothing follows.
+        datagram(
+            40001,
+            ayiya(
+                NATIVE_TCP,
+                identity=LONG_IDENTITY,
+                epoch=(8 + 64 + 20 + len(NATIVE_TCP) - 40) << 16 | 59 << 8,
+            ),
+        ),
+        over_udp("ayiya", "ethernet ipv4 udp ayiya ipv6 tcp", 40001),
+        reasons=_AYIYA_AS_IPV6,
+    ),
+    "ayiya of a long identity, from the port of IP in UDP": of(
+        datagram(5072, ayiya(NATIVE_TCP, identity=LONG_IDENTITY), source=5555),
+        row("ayiya", "ethernet ipv4 udp ayiya ipv6 tcp", (V4A, 5555), (V4B, 5072), OF_TCP),
+        reasons=_AYIYA_AS_IPV6,
+    ),
+    "ayiya of a long identity without packet": of(
+        datagram(
+            5072,
+            ayiya(b"", operation=0, following=59, identity=LONG_IDENTITY),
+            source=5555,
+        ),
+        row("ayiya", "ethernet ipv4 udp ayiya", (V4A, 5555), (V4B, 5072), None),
+        reasons={
+            name: reason for name, reason in _AYIYA_AS_IPV6.items() if not name.endswith(".port")
+        },
+    ),
+    "ayiya of a long identity": of(
+        datagram(5072, ayiya(NATIVE_TCP, identity=LONG_IDENTITY)),
+        over_udp("ayiya", "ethernet ipv4 udp ayiya ipv6 tcp", 5072),
     ),
     "tsp control over udp": of(
         datagram(3653, struct.pack("!II", 0xF0000001, 1) + b"VERSION=2.0.0\r\n"),
@@ -417,6 +475,14 @@ CARRIERS = {
         eth(0x8847, mpls(1, four_in_six(FAR_SIXINFOUR, B4, AFTR))),
         carried("ethernet mpls ipv6 ipv4 ipv6 tcp"),
     ),
+    "a tag in a pseudowire": framed(
+        1,
+        eth(0x8847, mpls(1, _WIRED[:12] + struct.pack("!HH", 0x8100, 9) + _WIRED[12:])),
+        carried("ethernet mpls ethernet vlan ipv4 ipv6 tcp"),
+        reasons={
+            "stack": "Wireshark takes the first octets of an Ethernet address for a control word"
+        },
+    ),
     "vxlan": of(
         datagram(4789, vxlan(ethernet(FAR_SIXINFOUR))),
         carried("ethernet ipv4 udp vxlan ethernet ipv4 ipv6 tcp"),
@@ -495,6 +561,18 @@ CARRIERS = {
             "nothing is read here of a TCP or UDP header that is damaged",
         ),
     ),
+    "behind a Mobility header": of(
+        ip4(41, ipv6.build(NATIVE, OTHER, 135, bytes([6, 0, 5, 0, 0, 0, 1, 4]) + NATIVE_TCP[40:])),
+        plain(),
+        reasons=_STOPS_THERE,
+    ),
+    "behind a HIP header": of(
+        ip4(
+            41, ipv6.build(NATIVE, OTHER, 139, bytes([6, 4, 1, 0x11, *bytes(36)]) + NATIVE_TCP[40:])
+        ),
+        plain(),
+        reasons=_STOPS_THERE,
+    ),
     "a second IPv6 header that is cut off": of(
         ip4(41, six_in_six(NATIVE_TCP, B4, AFTR))[:80],
         row(
@@ -530,19 +608,33 @@ CARRIERS = {
             "anomalies": ["too-many-layers"],
         },
         reasons=dict.fromkeys(
-            (
-                "inner.destination.ip",
-                "inner.destination.port",
-                "inner.hop_limit",
-                "inner.source.ip",
-                "inner.source.port",
-                "outer.destination.ip",
-                "outer.source.ip",
-                "outer.transport",
-                "stack",
-            ),
+            (*_INNER, "outer.destination.ip", "outer.source.ip", "outer.transport", "stack"),
             "layers beyond the limit are not followed here",
         ),
+    ),
+    "too many layers, with ends": of(
+        ip4(4, ip4(4, FAR_SIXINFOUR)),
+        {
+            "kind": "none",
+            "kinds": [],
+            "stack": ["ethernet", "ipv4", "ipv4"],
+            "outer": {"source": _end(OUTER[0], False), "destination": _end(OUTER[1], False)},
+            "anomalies": ["too-many-layers"],
+        },
+        reasons=dict.fromkeys(
+            (*_INNER, "outer.destination.ip", "outer.source.ip", "outer.transport", "stack"),
+            "layers beyond the limit are not followed here",
+        ),
+    ),
+    "too many layers around no tunnel": of(
+        ip4(4, ip4(4, datagram(40001, b"x"))),
+        {
+            "kind": "none",
+            "kinds": [],
+            "stack": ["ethernet", "ipv4", "ipv4"],
+            "outer": {"source": _end(OUTER[0], False), "destination": _end(OUTER[1], False)},
+            "anomalies": ["too-many-layers"],
+        },
     ),
     "a tunnel that only Wireshark sees": of(ip4(41, NATIVE_TCP), None, unseen=True),
 }
@@ -566,6 +658,27 @@ QUOTED = {
             ("inner.destination.port", "inner.source.port"),
             "the error quotes no more of the packet: how much of the rest is still read differs",
         ),
+    ),
+    "6in4 in a redirect": of(
+        icmp(ip4(41, NATIVE_TCP), 5),
+        plain("ethernet ipv4 icmp ipv4 ipv6 tcp", quoted=True),
+        reasons=_IN_REDIRECT,
+    ),
+    "gre in a redirect": of(
+        icmp(ip4(47, gre(0x86DD, NATIVE_TCP)), 5),
+        row(
+            "gre6",
+            "ethernet ipv4 icmp ipv4 gre ipv6 tcp",
+            *OUTER,
+            OF_TCP,
+            transport="gre",
+            quoted=True,
+        ),
+        reasons=_IN_REDIRECT,
+    ),
+    "8 octets of 6in4 in a redirect": of(
+        icmp(ip4(41, NATIVE_TCP)[:28], 5),
+        row("6in4", "ethernet ipv4 icmp ipv4", *OUTER, None, quoted=True),
     ),
     "8 octets of teredo": of(
         icmp(FAR_TEREDO[:28]),

@@ -213,5 +213,28 @@ def test_a_frame_beyond_the_limit_agrees_where_wireshark_sees_no_tunnel_either(
     plain = build.udp_frame(build.CLIENT, build.SERVER, b"x")
     check([plain], [FakePacket(FakeLayer("ip", {}), FakeLayer("udp", {}))])
     row = {"frame": 1, "kind": "none", "kinds": [], "stack": [], "anomalies": ["too-many-layers"]}
-    found = cross_check(str(tmp_path / "a.pcap"), [row], "true")
-    assert found == Comparison(compared=1)
+    ends = {"source": {"ip": "10.0.0.1"}, "destination": {"ip": "10.0.0.2"}}
+    for made in (row, row | {"outer": ends}):
+        found = cross_check(str(tmp_path / "a.pcap"), [made], "true")
+        assert found == Comparison(compared=1)
+
+
+@pytest.mark.parametrize(
+    ("stack", "ours"),
+    [
+        ("ethernet ipv4 ipv6 tcp", None),
+        ("ethernet ipv4 ipv6 ipv6 tcp", None),
+        ("ethernet vlan ipv4 ipv6 tcp", "vlan ipv4 ipv6"),
+        ("ethernet ipv4 udp ayiya ipv6 tcp", "ipv4 ayiya ipv6"),
+        ("ethernet ipv4 gre", "ipv4 gre"),
+        ("ethernet", ""),
+    ],
+)
+def test_stacks_are_compared_up_to_the_same_ip_header(
+    tmp_path: Path, check: Any, stack: str, ours: str | None
+) -> None:
+    check([SIXTOFOUR_FRAME], [sixtofour_packet()])
+    (row,) = rows([SIXTOFOUR_FRAME])
+    found = cross_check(str(tmp_path / "a.pcap"), [row | {"stack": stack.split()}], "true")
+    expected = [] if ours is None else [Difference(1, "stack", ours, "ipv4 ipv6", None)]
+    assert found.differences == expected

@@ -23,6 +23,20 @@ def made(names: str, **changes: dict[str, str]) -> Layers:
     )
 
 
+AYIYA = {  # as IPv6, with an identity of 64 octets and a signature of SHA-1
+    "tclass": "0x00000015",
+    "flow": "0x021129",
+    "plen": "25939",
+    "nxt": "241",
+    "hlim": "0",
+}
+REDIRECTED = {
+    "ip": {"len": "108", "hdr_len": "20"},
+    "icmp": {"type": "5"},
+    "ipv6": {"src": "", "dst": ""},
+}
+
+
 def ends(names: str) -> list[tuple[int, int]]:
     return [(tunnel.carrier, tunnel.end) for tunnel in made(names).tunnels]
 
@@ -75,6 +89,8 @@ def test_native_packets_are_no_tunnels(names: str) -> None:
     assert layers.tunnels == []
     assert (layers.sees_tunnel, layers.sees_inner) == (False, False)
     assert not layers.calls_transport_damaged
+    assert not layers.stops_in_redirect
+    assert not layers.stops_at_extension
     assert layers.values(None) == {}
 
 
@@ -129,3 +145,83 @@ def test_ports_are_of_the_packet_itself() -> None:
 
 def test_a_stack_of_labels_is_one_layer() -> None:
     assert made("eth vlan mpls mpls ip ipv6").values(None)["stack"] == "vlan mpls ipv4 ipv6"
+
+
+@pytest.mark.parametrize(
+    ("names", "fields", "taken"),
+    [
+        ("ip udp ipv6", {}, True),
+        ("ip udp teredo ipv6 tcp", {}, True),
+        ("ip ip udp ipv6", {}, False),
+        ("ip ipv6", {}, False),
+        ("ip udp ayiya ipv6", {}, False),
+        ("ip udp ipv6", {"src": ""}, False),
+        ("ip udp ipv6", {"tclass": "0x00000035"}, False),  # identities of three types only
+        ("ip udp ipv6", {"tclass": "0x00000014"}, False),  # 16 octets are no SHA-1
+        ("ip udp ipv6", {"flow": "0x021829"}, False),  # no such operation
+        ("ip udp ipv6", {"flow": "0x021106"}, False),  # TCP cannot follow
+        ("ip udp ipv6", {"tclass": "0x00000000", "flow": "0x000000"}, False),
+    ],
+)
+def test_ayiya_taken_for_ipv6_is_known(names: str, fields: dict[str, str], taken: bool) -> None:
+    assert made(names, ipv6=AYIYA | fields).takes_ayiya_for_ipv6(1) is taken
+
+
+def test_ayiya_taken_for_ipv6_is_looked_for_where_the_row_has_it() -> None:
+    layers = made("ip ip udp ipv6", ipv6=AYIYA)
+    assert [layers.takes_ayiya_for_ipv6(networks) for networks in (1, 2, 3)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("names", "address", "late"),
+    [
+        ("eth mpls DATA pwethcw eth ip ipv6", "00:01:81:00:00:09", True),
+        ("eth mpls DATA pwethcw eth ip ipv6", "00:01:88:a8:00:09", True),
+        ("eth mpls DATA pwethcw eth ip ipv6", "00:01:91:00:00:09", True),
+        ("eth mpls DATA pwethcw eth ip ipv6", "00:01:08:00:45:00", False),
+        ("eth mpls DATA eth ip ipv6", "00:01:81:00:00:09", False),
+        ("eth mpls ip ipv6", "00:01:81:00:00:09", False),
+        ("", "", False),
+    ],
+)
+def test_a_control_word_that_is_none_is_known(names: str, address: str, late: bool) -> None:
+    assert made(names, eth={"src": address}).takes_address_for_control_word is late
+
+
+@pytest.mark.parametrize(
+    ("names", "fields", "stops"),
+    [
+        ("eth ip icmp ip ipv6 _ws.malformed", {}, True),
+        ("eth ip icmp ip gre ipv6 _ws.malformed", {}, True),
+        ("eth ip icmp ip ipv6", {"icmp": {"type": "3"}}, False),
+        ("eth ip icmp ip ipv6", {"ip": {"len": "64", "hdr_len": "20"}}, True),
+        # No more is quoted than what Wireshark reads.
+        ("eth ip icmp ip ipv6", {"ip": {"len": "56", "hdr_len": "20"}}, False),
+        ("eth ip icmp ip ipv6", {"ip": {"len": "56", "hdr_len": ""}}, True),
+        ("eth ip icmp ip ipv6", {"ip": {"len": "", "hdr_len": ""}}, False),
+        ("eth ip icmp ip ipv6", {"ipv6": {}}, False),
+        ("eth ip ipv6", {}, False),
+    ],
+)
+def test_an_early_end_in_a_redirect_is_known(
+    names: str, fields: dict[str, dict[str, str]], stops: bool
+) -> None:
+    assert made(names, **REDIRECTED | fields).stops_in_redirect is stops
+
+
+@pytest.mark.parametrize(
+    ("names", "fields", "stops"),
+    [
+        ("ip ipv6 hip", {"hip": {"proto": "6"}}, True),
+        ("ip ipv6 ipv6.hopopts hip", {"hip": {"proto": "6"}}, True),
+        ("ip ipv6 hip", {"hip": {"proto": "59"}}, False),
+        ("ip ipv6 hip", {}, False),
+        ("ip ipv6 shim6 tcp", {}, False),
+        ("ip ipv6 tcp hip", {"hip": {"proto": "6"}}, False),
+        ("ip ipv6 ipv6.hopopts", {}, False),
+    ],
+)
+def test_an_extension_header_that_ends_a_packet_to_wireshark_is_known(
+    names: str, fields: dict[str, dict[str, str]], stops: bool
+) -> None:
+    assert made(names, **fields).stops_at_extension is stops

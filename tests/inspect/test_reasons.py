@@ -9,16 +9,28 @@ import pytest
 from sensor.inspect.layers import Layers
 from sensor.inspect.reasons import known_reason
 
+from .test_layers import AYIYA, REDIRECTED, made
+
 BOTH = ("one", "another")
 ABSENT = ("one", None)
 ENDS = {"source": {"ip": "2001:db8::1"}, "destination": {"ip": "2001:db8::2"}}
 
 
-def reason(name: str, values: tuple[str | None, str | None], **row: Any) -> str:
+NO_LAYERS = Layers([])
+REDIRECT = made("eth ip icmp ip ipv6 _ws.malformed", **REDIRECTED)
+MOBILITY = made("ip ipv6 hip", hip={"proto": "6"})
+LATE = made("eth mpls DATA pwethcw eth ip ipv6", eth={"src": "00:01:81:00:00:09"})
+AS_IPV6 = made("ip udp ipv6", ipv6=AYIYA)
+IN_AYIYA = {"kind": "ayiya", "kinds": ["ayiya"], "stack": ["ethernet", "ipv4", "udp", "ayiya"]}
+
+
+def reason(
+    name: str, values: tuple[str | None, str | None], layers: Layers = NO_LAYERS, **row: Any
+) -> str:
     """The known reason for a difference of a row; empty if there is none."""
-    whole = {"kind": "teredo", "kinds": ["teredo"]} | row
+    whole = {"kind": "teredo", "kinds": ["teredo"], "stack": []} | row
     whole["inner"] = ENDS | row.get("inner", {})
-    return known_reason(whole, name, values, Layers([])) or ""
+    return known_reason(whole, name, values, layers) or ""
 
 
 @pytest.mark.parametrize(
@@ -102,3 +114,57 @@ def test_what_should_be_equal_has_no_reason(
     name: str, values: tuple[str | None, str | None], row: dict[str, Any]
 ) -> None:
     assert reason(name, values, **row) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "layers", "row", "words"),
+    [
+        ("inner.source.ip", ABSENT, REDIRECT, {"quoted": True}, "reads 8 octets behind"),
+        ("inner.source.port", ABSENT, REDIRECT, {"quoted": True}, "reads 8 octets behind"),
+        ("embedded.6to4.2002::1", ABSENT, REDIRECT, {"quoted": True}, "reads 8 octets behind"),
+        ("inner.source.port", ABSENT, MOBILITY, {}, "behind a Mobility or HIP header"),
+        ("stack", ("mpls vlan ipv4 ipv6", "mpls ipv4 ipv6"), LATE, {}, "for a control word"),
+        ("inner.source.ip", BOTH, AS_IPV6, IN_AYIYA, "begins with a 6"),
+        ("inner.source.port", ABSENT, AS_IPV6, IN_AYIYA, "begins with a 6"),
+        ("teredo.source.ip", (None, "192.0.2.1"), AS_IPV6, IN_AYIYA, "begins with a 6"),
+        ("stack", ("ipv4 ayiya", "ipv4 ipv6"), AS_IPV6, IN_AYIYA, "begins with a 6"),
+    ],
+)
+def test_what_wireshark_gets_wrong_is_told(
+    name: str,
+    values: tuple[str | None, str | None],
+    layers: Layers,
+    row: dict[str, Any],
+    words: str,
+) -> None:
+    assert words in reason(name, values, layers, **row)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "layers", "row"),
+    [
+        ("inner.source.ip", BOTH, REDIRECT, {"quoted": True}),
+        ("inner.source.ip", (None, "2001:db8::1"), REDIRECT, {"quoted": True}),
+        ("stack", BOTH, REDIRECT, {"quoted": True}),
+        ("outer.source.ip", BOTH, REDIRECT, {"quoted": True}),
+        ("quoted", ABSENT, REDIRECT, {"quoted": True}),
+        ("inner.source.ip", ABSENT, MOBILITY, {}),
+        ("inner.source.port", BOTH, MOBILITY, {}),
+        ("inner.source.port", (None, "1"), MOBILITY, {}),
+        ("stack", BOTH, MOBILITY, {}),
+        # Only that tag may be missing, and only there.
+        ("stack", ("mpls vlan ipv4 ipv6", "mpls ipv4 gre ipv6"), LATE, {}),
+        ("stack", ("vlan mpls ipv4 ipv6", "mpls ipv4 ipv6"), LATE, {}),
+        ("stack", ("mpls vlan vlan ipv4 ipv6", "mpls ipv4 ipv6"), LATE, {}),
+        ("stack", ("mpls vlan ipv4 ipv6", "mpls ipv4 ipv6"), NO_LAYERS, {}),
+        ("inner.source.ip", BOTH, LATE, {}),
+        # AYIYA stands elsewhere, or nowhere.
+        ("outer.source.ip", BOTH, AS_IPV6, IN_AYIYA),
+        ("inner.source.ip", BOTH, AS_IPV6, IN_AYIYA | {"stack": ["ipv4", "ipv4", "udp", "ayiya"]}),
+        ("inner.source.ip", BOTH, AS_IPV6, {"stack": ["ipv4", "udp", "ipv6"]}),
+    ],
+)
+def test_what_wireshark_gets_wrong_excuses_nothing_else(
+    name: str, values: tuple[str | None, str | None], layers: Layers, row: dict[str, Any]
+) -> None:
+    assert reason(name, values, layers, **row) == ""

@@ -84,14 +84,18 @@ def test_a_wrong_end_is_found_in_every_shape(
             row[group][end] = changed(row[group][end])
     found = agreement(tmp_path, frames(), wrong, tshark)
     expected = {
-        row["frame"] for row in wrong if group in row and row["frame"] not in comparison.undecoded
+        row["frame"]
+        for row in wrong
+        # Of a row of no tunnel, Wireshark may tell nothing.
+        if group in row and row["frame"] not in comparison.undecoded and row["kind"] != "none"
     }
-    assert {difference.frame for difference in found.unexplained} >= expected - excused(comparison)
+    excused = excuses(comparison, f"{group}.{end}.")
+    assert {difference.frame for difference in found.unexplained} >= expected - excused
 
 
-def excused(comparison: Comparison) -> set[int]:
-    """Frames whose differences have a reason anyway."""
-    return {found.frame for found in comparison.differences}
+def excuses(comparison: Comparison, end: str) -> set[int]:
+    """Frames in which that very end differs anyway, with a reason."""
+    return {found.frame for found in comparison.differences if found.name.startswith(end)}
 
 
 @pytest.mark.slow
@@ -105,6 +109,10 @@ def test_damaged_frames_harm_nothing(tmp_path: Path, tshark: Path, seed: int) ->
     found = [Layers(packet.layers) for packet in packets(str(capture), str(tshark))]
     assert len(found) == len(damaged)
     values = [layers.values(networks) for layers in found for networks in (None, 2)]
+    assert any(layers.stops_in_redirect for layers in found)
+    assert any(layers.stops_at_extension for layers in found)
+    assert any(layers.takes_address_for_control_word for layers in found)
+    assert any(layers.takes_ayiya_for_ipv6(1) for layers in found)
     assert {"outer.source.ip", "inner.source.ip", "stack"} <= set().union(*values)
 
 

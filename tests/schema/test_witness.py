@@ -27,6 +27,7 @@ def test_the_same_said_later_has_the_same_key(later: dict[str, Any]) -> None:
         {"asker": ROGUE},
         {"teller": ROGUE},
         {"addresses": ()},
+        {"claim": True},
         {"addresses": (ROGUE, HOST)},
     ],
 )
