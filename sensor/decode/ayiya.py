@@ -65,9 +65,8 @@ def _weigh(evidence: Evidence, sound: bool) -> Confidence:
 
 
 def _weigh_control(evidence: Evidence) -> Confidence:
-    """A header of defined values alone that fills its datagram is rare enough by itself."""
-    exact = bool(evidence & Evidence.EXACT_LENGTH)
-    if exact and evidence & Evidence.EPOCH:
+    """A header of defined values that fills its datagram is met once in some million by chance."""
+    if evidence & Evidence.EXACT_LENGTH and evidence & Evidence.EPOCH:
         return Confidence.CERTAIN
-    sign = exact or evidence & (Evidence.EPOCH | Evidence.SCHEME_PORT)
+    sign = evidence & (Evidence.EPOCH | Evidence.SCHEME_PORT)
     return Confidence.STRONG if sign else Confidence.WEAK

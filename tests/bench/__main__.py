@@ -133,7 +133,10 @@ def compared(commit: str, plan: Plan, folder: Path) -> str:
         comparison = Comparison(other, plan.pairs, plan.limit)
         for group, frames in wanted:
             for capture in made(group, frames, folder):
-                comparison.measure(capture)
+                try:
+                    comparison.measure(capture)
+                except Trouble as trouble:
+                    say(f"not compared: {trouble}")
         return comparison.report(commit)
 
 

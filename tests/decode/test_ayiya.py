@@ -149,7 +149,7 @@ def test_the_row_of_a_packet_without_another_inside() -> None:
     ("tail", "destination", "time", "expected"),
     [
         (b"", PEER, EPOCH, ("certain", "exact-length ayiya epoch")),
-        (b"", PEER, 0, ("strong", "exact-length ayiya")),
+        (b"", SIXXS, 0, ("strong", "exact-length ayiya scheme-port")),
         (b"hello", PEER, EPOCH, ("strong", "ayiya epoch")),
         (b"hello", SIXXS, 0, ("strong", "ayiya scheme-port")),
     ],
@@ -158,6 +158,14 @@ def test_what_confidence_in_a_header_alone_rests_on(
     tail: bytes, destination: End, time: int, expected: tuple[str, ...]
 ) -> None:
     assert judged(BARE_NOOP.build() + tail, destination, time) == Seen("ayiya", *expected)
+
+
+def test_a_header_that_fills_its_datagram_by_chance() -> None:
+    """One of two million datagrams of random octets: a hash of UMAC may have any length."""
+    found = replace(BARE_NOOP, hash_method=ayiya.UMAC, signature=bytes(16), opcode=ayiya.ECHO_REPLY)
+    for header in (BARE_NOOP, found):
+        assert reason(header.build()) is Reason.UDP
+
 
 
 def test_a_header_alone_with_something_behind_it_and_no_sign_is_none() -> None:

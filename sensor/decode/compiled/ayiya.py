@@ -132,12 +132,12 @@ def _carries_ipv6(arena: Array, walk: Record, row: Record, header: Number) -> Nu
 
 @inlined
 def _control(arena: Array, walk: Record, row: Record, start: Number) -> Number:
-    """No-ops and queries: a header that fills its datagram is rare enough by itself."""
+    """No-ops and queries: a header that fills its datagram may do so by chance."""
     evidence = _evidence(arena, walk, start)
     if walk["start"] == walk["declared"]:
         evidence |= EVIDENCE_EXACT_LENGTH
     exact, clock = evidence & EVIDENCE_EXACT_LENGTH, evidence & EVIDENCE_EPOCH
-    if not (exact or clock or evidence & EVIDENCE_SCHEME_PORT):
+    if not (clock or evidence & EVIDENCE_SCHEME_PORT):
         return NOTHING
     walk["start"] = start
     if not push(walk, LAYER_AYIYA):
