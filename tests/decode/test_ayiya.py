@@ -167,7 +167,6 @@ def test_a_header_that_fills_its_datagram_by_chance() -> None:
         assert reason(header.build()) is Reason.UDP
 
 
-
 def test_a_header_alone_with_something_behind_it_and_no_sign_is_none() -> None:
     assert reason(BARE_NOOP.build() + b"hello") is Reason.UDP
 
