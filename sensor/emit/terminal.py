@@ -145,8 +145,8 @@ def _ledger(sensor: SensorRecord, limits: dict[str, int]) -> Iterator[Line]:
         if reason.unreadable:
             yield [(f"  unreadable: {count} {reason.sentence}", "yellow")]
         elif reason is Reason.TOO_MANY_LAYERS:
-            text = f"  not followed: {count} with {reason.sentence}: sensor decode lists them"
-            yield [(text, "yellow")]
+            text = f"not followed: {count} with {reason.sentence}: sensor decode lists them"
+            yield [("  ", ""), (text, "yellow")]
     if sensor.unpromoted:
         unanswered = _number(sensor.unpromoted, "tunnel candidate")
         yield [(f"  {unanswered} beyond the budget of unanswered ones, not listed below", "")]
