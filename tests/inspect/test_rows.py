@@ -27,6 +27,7 @@ from tests.reach.limits import limits
 pytestmark = pytest.mark.slow
 
 GROWN = 2_000
+EACH = 7  # one of so many generated frames: what a row leaves out depends on few things at a time
 # The second stops almost anywhere in front of a tunnel.
 SETTINGS = {"all that may be": FULLEST, "few layers": DecodeSettings(layers=3)}
 # What Wireshark is made to say of every frame, with ends that no generator has.
@@ -41,7 +42,8 @@ NOTHING = FakePacket(FakeLayer("ip", ENDS))
 @pytest.fixture(scope="module")
 def frames(seed: int) -> list[LinkFrame]:
     print(f"seed {seed}")
-    reach = [(frame.link_type, frame.data) for frame in itertools.chain(generated(), limits())]
+    made = itertools.chain(itertools.islice(generated(), 0, None, EACH), limits())
+    reach = [(frame.link_type, frame.data) for frame in made]
     return reach + [(frame.link_type, frame.data) for frame in grown(random.Random(seed), GROWN)]
 
 
