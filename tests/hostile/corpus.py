@@ -49,6 +49,8 @@ from sensor.wire.ports import (
     GTPU_PORT,
     GUE_PORT,
     L2TP_PORT,
+    LLMNR_PORT,
+    MDNS_PORT,
     SIXA44_PORT,
     SIXBED4_PORT,
     TSP_PORT,
@@ -185,6 +187,7 @@ def _linked(packet: bytes) -> list[Whole]:
         Whole("wlan", air, 105),
         Whole("relayed", relayed, 105),
         Whole("radiotap", wlan.build_radiotap(0x10) + air + bytes(4), 127),
+        Whole("radiotap without TSFT", b"\0\0\x09\0\2\0\0\0\x10" + air + bytes(4), 127),
         Whole("short radiotap", radio + air, 127),
         Whole("shorter radiotap", radio[:2] + b"\x08\0" + radio[4:8] + air, 127),
     ]
@@ -315,11 +318,16 @@ def _quotes(packet: bytes) -> list[Whole]:
     weak = build.udp(CLIENT, PEER, tcp6(payload=b"data")[:-1] + b"?")
     routed = ipv4.build(V4A, V4B, gre.PROTOCOL, gre.build(gre.IPV6, tcp6()))
     errors = [icmpv4.build_error(3, 1, quoted) for quoted in (packet, junk, weak, routed)]
+    long = ipv4.build(V4A, V4B, sixinfour.PROTOCOL, tcp6(payload=bytes(99)))
+    extended = long[:128] + bytes.fromhex("2000 0000 0008 0101 000640ff")  # RFC 4884, RFC 4950
+    errors.append(icmpv4.build(icmpv4.TIME_EXCEEDED, 0, bytes([0, 32, 0, 0]), extended))
     echo = icmpv4.build(icmpv4.ECHO_REQUEST, 0, bytes(4), bytes(30))
     inner = build.four_in_six(packet)
     error = icmpv6.build_error(NATIVE, OTHER, icmpv6.TOO_BIG, 0, inner)
     again = icmpv4.build_error(3, 0, ipv4.build(V4A, V4B, 1, icmpv4.build_error(3, 0, packet)))
     protected = b"\x29\4" + bytes(22) + packet[20:]
+    ended = ipv6.build_extension(ipv6.MOBILITY, ipv6.NO_NEXT_HEADER, bytes(6))
+    mobile = ipv6.build(NATIVE, OTHER, ipv6.MOBILITY, ended)
     return [
         *(
             Whole("icmp", ethernet(ipv4.build(V4B, V4A, icmpv4.PROTOCOL, message)))
@@ -327,6 +335,7 @@ def _quotes(packet: bytes) -> list[Whole]:
         ),
         Whole("icmpv6", ethernet(ipv6.build(NATIVE, OTHER, icmpv6.PROTOCOL, error))),
         Whole("quote in quote", ethernet(ipv4.build(V4B, V4A, icmpv4.PROTOCOL, again))),
+        Whole("mobility alone", build.sixinfour_frame(mobile)),
         Whole("protected", ethernet(ipv4.build(V4A, V4B, ipv6.AUTHENTICATION, protected))),
         Whole("twice", ethernet(ipv4.build(V4A, V4B, 51, b"\x33\4" + bytes(22) + protected))),
     ]
@@ -340,6 +349,8 @@ def _lookups() -> list[Whole]:
         ends = ((NATIVE, 5000), (OTHER, 53))
         found += [
             Whole("lookup", udp_frame(CLIENT, (V4B, 53), query)),
+            Whole("lookup by mdns", udp_frame(CLIENT, (V4B, MDNS_PORT), query)),
+            Whole("lookup by llmnr", udp_frame(CLIENT, (V4B, LLMNR_PORT), query)),
             Whole("lookup over ipv6", ethernet(build.udp(*ends, query))),
             Whole("lookup inside", build.sixinfour_frame(build.udp(*ends, query))),
             Whole("lookup alone", build.udp(CLIENT, (V4B, 53), query), 101),
