@@ -50,7 +50,6 @@ from sensor.wire.ports import (
     GUE_PORT,
     L2TP_PORT,
     LLMNR_PORT,
-    MDNS_PORT,
     SIXA44_PORT,
     SIXBED4_PORT,
     TSP_PORT,
@@ -349,12 +348,11 @@ def _lookups() -> list[Whole]:
         ends = ((NATIVE, 5000), (OTHER, 53))
         found += [
             Whole("lookup", udp_frame(CLIENT, (V4B, 53), query)),
-            Whole("lookup by mdns", udp_frame(CLIENT, (V4B, MDNS_PORT), query)),
-            Whole("lookup by llmnr", udp_frame(CLIENT, (V4B, LLMNR_PORT), query)),
             Whole("lookup over ipv6", ethernet(build.udp(*ends, query))),
             Whole("lookup inside", build.sixinfour_frame(build.udp(*ends, query))),
             Whole("lookup alone", build.udp(CLIENT, (V4B, 53), query), 101),
         ]
+    found.append(Whole("lookup by llmnr", udp_frame(CLIENT, (V4B, LLMNR_PORT), query)))
     for start in (b"FACA", b"EJFDEBFEEBFACA", b"EJ" * 15, b"????"):
         letters = start + b"CA" * (15 - len(start) // 2) + b"AA"
         question = b"\x20" + letters + b"\0\0\x20\0\1"
