@@ -55,6 +55,11 @@ WIRE_MODULES = {
 }
 WIRE_SOCKET_NAMES = {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
 
+# Endpoints and networks of the laboratory are sans-IO: chance is a Random that they are given.
+SANS_IO = tuple(f"sensor/lab/{name}" for name in ("machine.py", "network/", "teredo/"))
+SANS_IO_MODULES = WIRE_MODULES - {"socket"} | {"heapq", "random"}
+SANS_IO_RANDOM = "random.Random"
+
 HEAVY = {"elasticsearch", "numba", "numpy", "pyshark", "rich", "yaml"}
 MAX_LINES = 700
 # A compiled walk over one flat state, read from top to bottom beside its scalar twin: spread over
@@ -140,6 +145,22 @@ def _allowed_socket() -> set[str]:
     return {f"socket.{name}" for name in WIRE_SOCKET_NAMES}
 
 
+def outside_the_machine(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """What an endpoint uses of the world around it: its clock, sockets, files or common chance."""
+    names = {
+        name
+        for name in imported(source, module, is_package=is_package)
+        if name.split(".")[0] not in SANS_IO_MODULES | {"sensor"}
+        or (name.split(".")[0] == "random" and name != SANS_IO_RANDOM)
+    }
+    called = {
+        _called(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return sorted(names | called & {"input", "open", "print"})
+
+
 def undocumented(source: str) -> list[str]:
     """Public functions of a module that have no docstring."""
     return [
@@ -175,6 +196,14 @@ def test_every_layer_has_its_line_in_the_law() -> None:
 def test_codecs_are_pure(path: Path) -> None:
     is_package = path.name == "__init__.py"
     assert impure(path.read_text(), module_name(path), is_package=is_package) == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in layer_sources("lab") if label(path).startswith(SANS_IO)], ids=label
+)
+def test_endpoints_own_no_socket_clock_or_chance(path: Path) -> None:
+    is_package = path.name == "__init__.py"
+    assert outside_the_machine(path.read_text(), module_name(path), is_package=is_package) == []
 
 
 @pytest.mark.parametrize("path", layer_sources("wire", "decode"), ids=label)
@@ -256,6 +285,23 @@ def test_a_package_counts_its_relative_imports_from_itself() -> None:
 )
 def test_impure_codecs_are_caught(source: str, found: list[str]) -> None:
     assert impure(source, "sensor.wire.x") == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import time", ["time"]),
+        ("from time import monotonic", ["time.monotonic"]),
+        ("import random\nx = random.random()", ["random"]),
+        ("from random import SystemRandom", ["random.SystemRandom"]),
+        ("from os import urandom", ["os.urandom"]),
+        ("def f():\n    import secrets", ["secrets"]),
+        ("print(open('x'))", ["open", "print"]),
+        ("from random import Random\nimport hmac\nfrom sensor.wire import ipv6", []),
+    ],
+)
+def test_endpoints_that_reach_for_the_world_are_caught(source: str, found: list[str]) -> None:
+    assert outside_the_machine(source, "sensor.lab.teredo.x") == found
 
 
 def test_missing_docstrings_are_caught() -> None:
