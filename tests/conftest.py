@@ -7,10 +7,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings
+
+from tests.told import take, told
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261121
@@ -22,6 +24,26 @@ settings.load_profile("sensor")
 
 def pytest_report_header() -> str:
     return f"seeds: fixture seed = {SEED}; hypothesis derives its own from each test (derandomize)"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several hands over what its tests told."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["told"] = told()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    take(getattr(node, "workeroutput", {}).get("told", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for title, lines in told().items():
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

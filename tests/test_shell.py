@@ -238,12 +238,15 @@ def test_a_failing_test_or_gate_fails_the_run(failing: str, machine: Machine) ->
     assert machine.run("tests/run", FAILING=failing).returncode == 1
 
 
+PROCESSES = "--numprocesses auto --dist loadfile --no-loadscope-reorder"
+
+
 @pytest.mark.parametrize(
     ("arguments", "selection", "gate"),
     [
-        ([], "-m not long --cov --cov-report=term", True),
-        (["--quick"], "-m not slow and not long", False),
-        (["--full"], "--cov --cov-report=term", True),
+        ([], f"-m not long {PROCESSES} --cov --cov-report=term", True),
+        (["--quick"], f"-m not slow and not long {PROCESSES}", False),
+        (["--full"], f"{PROCESSES} --cov --cov-report=term", True),
         (["-k", "sensor"], "-m not long -k sensor", False),
         (["data"], "-m not long {project}/sensor/data", False),
         (["data/x.py::test", "-x"], "-m not long {project}/sensor/data/x.py::test -x", False),

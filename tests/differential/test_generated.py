@@ -15,8 +15,7 @@ from sensor.track.marks import shown
 from tests.inspect.agreement import agreement
 from tests.reach.frames import Generated, generated
 from tests.reach.made import SETTINGS, TIME
-
-from .told import LINES
+from tests.told import tell
 
 
 def row_of(number: int, frame: Generated) -> Object | None:
@@ -65,7 +64,7 @@ def test_wireshark_agrees_wherever_it_decodes(tmp_path: Path, tshark: Path) -> N
     kinds = {row["frame"]: row["kind"] for row in present}
     undecoded = Counter(kinds[number] for number in found.undecoded)
     different = Counter(str(difference.reason) for difference in found.differences)
-    LINES.extend(lines(found, undecoded, different))
+    tell("generated frames and Wireshark", lines(found, undecoded, different))
     assert found.unexplained == []
     assert [frames[number - 1].name for number in found.unseen] == []
     assert found.compared + len(found.undecoded) == len(frames)
