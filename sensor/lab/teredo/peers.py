@@ -6,7 +6,8 @@ of them; and of those that did, the one that was silent longest.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
+from itertools import islice
 from typing import Generic, TypeVar
 
 from sensor.lab.teredo.settings import PeerLimits
@@ -49,8 +50,9 @@ class Peers(Generic[P]):
     def __init__(self, limits: PeerLimits, drops: Counter[str]) -> None:
         self._limits = limits
         self._drops = drops
-        self._strangers: dict[bytes, P] = {}
-        self._trusted: dict[bytes, P] = {}
+        # Ordered ones: plain dictionaries look for their first entry the longer, the more went.
+        self._strangers: OrderedDict[bytes, P] = OrderedDict()
+        self._trusted: OrderedDict[bytes, P] = OrderedDict()
         self._octets = 0
 
     def __len__(self) -> int:
@@ -66,11 +68,11 @@ class Peers(Generic[P]):
     def all(self) -> list[P]:
         return [*self._trusted.values(), *self._strangers.values()]
 
-    def add(self, peer: P) -> None:
-        """Enter a peer nobody knows yet, at the cost of another one if the table is full."""
-        if len(self) >= self._limits.peers:
-            self._evict()
+    def add(self, peer: P) -> P | None:
+        """Enter a peer nobody knows yet; the one that went for it, if the table was full."""
+        evicted = self._evict() if len(self) >= self._limits.peers else None
         self._strangers[peer.address] = peer
+        return evicted
 
     def trust(self, peer: P, now: float) -> list[bytes]:
         """The peer has proved itself; the packets that waited for that, in order."""
@@ -101,16 +103,16 @@ class Peers(Generic[P]):
         self._strangers.pop(peer.address, None)
         self._trusted.pop(peer.address, None)
 
-    def _evict(self) -> None:
+    def _evict(self) -> P:
         self._drops[EVICTED] += 1
-        if self._strangers:
-            self.remove(next(iter(self._strangers.values())))
-            return
-        oldest = next(iter(self._trusted.values()))
-        for _ in range(SECOND_CHANCES):
-            candidate = next(iter(self._trusted.values()))
-            if candidate.heard < oldest.heard:
-                oldest = candidate
-            # To the end: next time it is asked after all the others.
-            self._trusted[candidate.address] = self._trusted.pop(candidate.address)
-        self.remove(oldest)
+        strangers = iter(self._strangers.values())
+        peer = next(strangers, None) or self._silent_longest()
+        self.remove(peer)
+        return peer
+
+    def _silent_longest(self) -> P:
+        """Of the trusted peers that are first in turn, who then queue up again as the last."""
+        candidates = list(islice(self._trusted.values(), SECOND_CHANCES))
+        for peer in candidates:
+            self._trusted.move_to_end(peer.address)
+        return min(candidates, key=lambda peer: peer.heard)

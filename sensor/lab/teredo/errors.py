@@ -1,0 +1,71 @@
+"""The ICMPv6 errors of a Teredo endpoint: about which packets, how long, how many (RFC 4443)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sensor.wire import icmpv6, ipv6
+from sensor.wire.addresses import is_link_local6
+from sensor.wire.cursor import Cursor
+
+A_SECOND = 10  # errors, and so many at once after silence, as Miredo (RFC 4443 section 2.4 (f))
+LONGEST = 1_280  # octets of an error, quoted packet included (RFC 4443 section 2.4 (c))
+HOP_LIMIT = 64
+
+TOO_MANY = "errors-limited"
+NO_SOURCE = "error-without-source"
+
+_FIRST_INFORMATIONAL = 128  # ICMPv6 types below it are errors (RFC 4443 section 2.1)
+
+
+class Errors:
+    """Writes errors from the address ``source``; what it withholds is counted in ``drops``.
+
+    A link-local ``source`` writes none: no router would forward them.
+    """
+
+    __slots__ = ("_drops", "_left", "_since", "_source")
+
+    def __init__(self, source: bytes, drops: Counter[str]) -> None:
+        self._source = source
+        self._drops = drops
+        self._left = float(A_SECOND)
+        self._since = 0.0
+
+    def about(
+        self, packet: bytes, kind: int, code: int, now: float, *, parameter: int = 0
+    ) -> bytes | None:
+        """The packet that tells the source of ``packet``, or None where it must not be told."""
+        if not _may_be_told(packet):
+            return None
+        if is_link_local6(self._source):
+            self._drops[NO_SOURCE] += 1
+            return None
+        if not self._within_limit(now):
+            self._drops[TOO_MANY] += 1
+            return None
+        quoted = packet[: LONGEST - ipv6.HEADER_LENGTH - icmpv6.ERROR_LENGTH]
+        sender = packet[8:24]
+        message = icmpv6.build_error(self._source, sender, kind, code, quoted, parameter=parameter)
+        return ipv6.build(self._source, sender, icmpv6.PROTOCOL, message, hop_limit=HOP_LIMIT)
+
+    def _within_limit(self, now: float) -> bool:
+        self._left = min(float(A_SECOND), self._left + (now - self._since) * A_SECOND)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def _may_be_told(packet: bytes) -> bool:
+    """Not about errors, redirects and later fragments (RFC 4443 section 2.4 (e))."""
+    cursor = Cursor(packet)
+    header = ipv6.parse(cursor)
+    chain = ipv6.walk_extensions(header.next_header, cursor)
+    if chain.fragment is not None and chain.fragment.offset:
+        return False
+    if chain.transport != icmpv6.PROTOCOL:
+        return True
+    kind = cursor.peek_u8() if cursor.remaining else icmpv6.UNREACHABLE
+    return kind >= _FIRST_INFORMATIONAL and kind != icmpv6.REDIRECT
