@@ -57,7 +57,7 @@ WIRE_SOCKET_NAMES = {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
 
 # Endpoints and networks of the laboratory are sans-IO: chance is a Random that they are given.
 SANS_IO = tuple(f"sensor/lab/{name}" for name in ("machine.py", "network/", "teredo/"))
-SANS_IO_MODULES = WIRE_MODULES - {"socket"} | {"heapq", "random"}
+SANS_IO_MODULES = WIRE_MODULES - {"socket"} | {"abc", "heapq", "random"}
 SANS_IO_RANDOM = "random.Random"
 
 HEAVY = {"elasticsearch", "numba", "numpy", "pyshark", "rich", "yaml"}

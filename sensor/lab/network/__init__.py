@@ -1,0 +1,1 @@
+"""A network in virtual time: segments, hosts, NAT boxes, native IPv6, and taps that capture it."""
