@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from sensor.lab.teredo.allowance import Allowance
 from sensor.wire import icmpv6, ipv6
 from sensor.wire.addresses import is_link_local6
 from sensor.wire.cursor import Cursor
@@ -21,16 +22,16 @@ _FIRST_INFORMATIONAL = 128  # ICMPv6 types below it are errors (RFC 4443 section
 class Errors:
     """Writes errors from the address ``source``; what it withholds is counted in ``drops``.
 
-    A link-local ``source`` writes none: no router would forward them.
+    A link-local ``source`` writes them only to who is on its link: no router forwards them.
     """
 
-    __slots__ = ("_drops", "_left", "_since", "_source")
+    __slots__ = ("_allowance", "_drops", "_source", "_withheld")
 
-    def __init__(self, source: bytes, drops: Counter[str]) -> None:
+    def __init__(self, source: bytes, drops: Counter[str], *, on_link: bool = False) -> None:
         self._source = source
         self._drops = drops
-        self._left = float(A_SECOND)
-        self._since = 0.0
+        self._withheld = is_link_local6(source) and not on_link
+        self._allowance = Allowance(A_SECOND)
 
     def about(
         self, packet: bytes, kind: int, code: int, now: float, *, parameter: int = 0
@@ -38,24 +39,16 @@ class Errors:
         """The packet that tells the source of ``packet``, or None where it must not be told."""
         if not _may_be_told(packet):
             return None
-        if is_link_local6(self._source):
+        if self._withheld:
             self._drops[NO_SOURCE] += 1
             return None
-        if not self._within_limit(now):
+        if not self._allowance.take(now):
             self._drops[TOO_MANY] += 1
             return None
         quoted = packet[: LONGEST - ipv6.HEADER_LENGTH - icmpv6.ERROR_LENGTH]
         sender = packet[8:24]
         message = icmpv6.build_error(self._source, sender, kind, code, quoted, parameter=parameter)
         return ipv6.build(self._source, sender, icmpv6.PROTOCOL, message, hop_limit=HOP_LIMIT)
-
-    def _within_limit(self, now: float) -> bool:
-        self._left = min(float(A_SECOND), self._left + (now - self._since) * A_SECOND)
-        self._since = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 def _may_be_told(packet: bytes) -> bool:

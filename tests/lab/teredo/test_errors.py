@@ -76,3 +76,9 @@ def test_who_has_no_address_to_send_from_sends_none() -> None:
     drops: Counter[str] = Counter()
     assert about(data(NATIVE, CLIENT), Errors(RELAY_LOCAL, drops)) is None
     assert drops == {NO_SOURCE: 1}
+
+
+def test_who_is_on_the_link_is_told_from_a_link_local_address() -> None:
+    told = about(data(NATIVE, CLIENT), Errors(RELAY_LOCAL, Counter(), on_link=True))
+    assert told is not None
+    assert told[8:40] == RELAY_LOCAL + NATIVE
