@@ -1,0 +1,57 @@
+"""The client's Teredo address on its interface, for as long as it is qualified."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sensor.lab.live.log import Log
+from sensor.lab.live.netlink import Route
+from sensor.wire.addresses import UNSPECIFIED, text
+
+PREFIX_BITS = 32  # of Teredo's prefix: other clients are reached by the interface
+# Behind native routes, which the kernel gives 1024: Teredo is the last resort (RFC 4380 5.5).
+EVERYWHERE = Route(UNSPECIFIED, 0, 1_029)
+
+
+class Interface(Protocol):
+    """What has addresses and routes; OSError where the kernel refuses."""
+
+    def add_address(self, address: bytes, bits: int) -> None: ...
+
+    def remove_address(self, address: bytes, bits: int) -> None: ...
+
+    def add_route(self, route: Route) -> None: ...
+
+    def remove_route(self, route: Route) -> None: ...
+
+
+class Addressing:
+    """Keeps an interface as the client is: without an address, nothing is led to it."""
+
+    def __init__(self, interface: Interface, log: Log) -> None:
+        self._interface = interface
+        self._log = log
+        self._given: bytes | None = None
+
+    def follow(self, address: bytes | None) -> None:
+        """The client's address is ``address`` now, None for none."""
+        before = self._given
+        if address == before:
+            return
+        # Also where the kernel refuses: it would refuse again with the next packet.
+        self._given = address
+        try:
+            self._change(before, address)
+        except OSError as error:
+            named = text(address) if address else "no address"
+            self._log.say(f"the interface does not follow to {named}: {error.strerror}")
+
+    def _change(self, before: bytes | None, address: bytes | None) -> None:
+        """The new one first, so that the prefix keeps its route meanwhile."""
+        if address is not None:
+            self._interface.add_address(address, PREFIX_BITS)
+            self._interface.add_route(EVERYWHERE)
+        else:
+            self._interface.remove_route(EVERYWHERE)
+        if before is not None:
+            self._interface.remove_address(before, PREFIX_BITS)
