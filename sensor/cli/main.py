@@ -27,6 +27,7 @@ COMMANDS = {
     "decode": "Print tunnelled frames, one line each.",
     "explain": "Say what an address or a packet in hex embeds.",
     "config": "Check, show and explain the settings.",
+    "lab": "Run Teredo endpoints and scenarios.",
 }
 
 

@@ -1,0 +1,43 @@
+"""Every scenario can be told apart from every other one, and leaves something behind."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sensor.lab.scenarios.catalogue import SCENARIOS
+from sensor.lab.scenarios.exposure import EXPOSURE
+from sensor.lab.scenarios.natpairs import NAT_PAIRS
+from sensor.lab.scenarios.places import PLACES
+from sensor.lab.scenarios.scenario import Scenario
+from sensor.lab.scenarios.styles import STYLES
+from sensor.lab.scenarios.trouble import TROUBLE
+from tests.lab.scenarios.stories import told
+
+MOST_FRAMES = 5_000
+
+
+def test_all_families_are_in_it() -> None:
+    families = (EXPOSURE, NAT_PAIRS, STYLES, TROUBLE, PLACES)
+    assert sum(map(len, families)) == len(SCENARIOS) >= 20
+    assert set(SCENARIOS) == {scenario for family in families for scenario in family}
+
+
+def test_names_and_seeds_are_unique() -> None:
+    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
+    assert len({scenario.seed for scenario in SCENARIOS}) == len(SCENARIOS)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_each_says_what_it_is_about_and_is_small(scenario: Scenario) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", scenario.name)
+    assert 0 < len(scenario.about) < 80
+    _, truth = told(scenario.name)
+    for capture in truth.captures.values():
+        assert 0 < capture.frames < MOST_FRAMES
+
+
+def test_only_one_of_them_has_no_tunnels() -> None:
+    bare = [scenario.name for scenario in SCENARIOS if not told(scenario.name)[1].tunnels]
+    assert bare == ["ordinary"]
