@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +17,15 @@ from tests.told import take, told
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 20261121
+
+# What the laboratory's namespaces are made with, and the Debian package of each.
+NAMESPACE_TOOLS = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "ping": "iputils-ping",
+    "ss": "iproute2",
+    "sysctl": "procps",
+}
 
 # Hypothesis draws the same examples in every run, and a slow machine fails no test.
 settings.register_profile("sensor", derandomize=True, deadline=None, print_blob=True)
@@ -85,10 +95,33 @@ def tcpdump() -> Path:
     return _tool("tcpdump")
 
 
-def _tool(name: str) -> Path:
+@pytest.fixture(scope="session")
+def namespaces(tcpdump: Path, tshark: Path) -> None:
+    """Leave to make network namespaces, and the tools that furnish and watch them."""
+    if os.geteuid() != 0:
+        _missing("network namespaces are made by root alone")
+    for name, package in NAMESPACE_TOOLS.items():
+        _tool(name, package)
+    if not Path("/dev/net/tun").exists():
+        _missing("no /dev/net/tun on this machine")
+    name = f"sensor-probe-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    if made.returncode:
+        _missing(f"no network namespace can be made: {made.stderr.strip()}")
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+@pytest.fixture(scope="session")
+def miredo() -> None:
+    """Another implementation of Teredo: client and relay in one program, the server in another."""
+    _tool("miredo")
+    _tool("miredo-server")
+
+
+def _tool(name: str, package: str | None = None) -> Path:
     path = shutil.which(name)
     if path is None:
-        _missing(f"{name} is not installed: sudo apt-get install {name}")
+        _missing(f"{name} is not installed: sudo apt-get install {package or name}")
     return Path(path)
 
 

@@ -34,6 +34,7 @@ BODIES_KEPT = 1_024
 COMMON_BODY = 256  # octets
 # What RFC 4380 section 5.2.1 tells a client to drop an advertisement for.
 _REFUSED = ("nonce-missing", "nonce-mismatch")
+_CONE_ANSWER = "cone-answer-from-other-address"
 
 
 class Qualification:
@@ -44,6 +45,7 @@ class Qualification:
         "alternates",
         "changes",
         "cone_asked",
+        "cone_unsure",
         "mapped",
         "nat_reasons",
         "nat_type",
@@ -65,6 +67,7 @@ class Qualification:
         self.mapped: dict[str, Endpoint] = {}
         self.nonces: dict[bytes, None] = {}
         self.cone_asked: bytes | None = None
+        self.cone_unsure = False  # the NAT's verdict, until the client goes on as on a cone NAT
         # Server answering -> when, origin.
         self.origins: dict[bytes, tuple[int, Endpoint]] = {}
         self.nat_type = NatType.UNKNOWN
@@ -86,12 +89,19 @@ class Qualification:
         link_local = parse_teredo_link_local(source)
         if link_local is not None and link_local.flags & FLAG_CONE:
             self.cone_asked = server
-        elif self.cone_asked is not None:
-            # Asking again without the bit is the client's own conclusion from silence.
-            self.cone_asked = None
-            self._decide(self.nat_type, "cone-phase-unanswered")
+        elif self.cone_asked is not None or self.cone_unsure:
+            self._withdraw_cone()
         if self.server is None:
             self.server = server
+
+    def _withdraw_cone(self) -> None:
+        """Asking again without the bit is the client's own conclusion from silence."""
+        self.cone_asked = None
+        if self.cone_unsure:
+            self.cone_unsure = False
+            self.nat_type = NatType.UNKNOWN
+            self.nat_reasons.remove(_CONE_ANSWER)
+        self._decide(self.nat_type, "cone-phase-unanswered")
 
     def see_previous_mapping(self, row: Observation, frame: bytes) -> bool:
         """Windows XP's solicitation tells the mapping it had before, in a link-layer option.
@@ -120,10 +130,16 @@ class Qualification:
         reasons = [reason, *self._name_server(row, frame, answering)]
         others = self._other_origins(row.time, answering, origin)
         news = self._judge_nat(answering, origin, others)
+        if self.cone_asked is not None and self.nat_type is NatType.CONE:
+            # In front of the NAT nobody knows whether it let the answer in.
+            self.cone_unsure = outer_ip(row.outer_destination, row.outer_version) == origin.ip
         if all(seen == origin for seen in others):  # else a symmetric NAT shows each its own
             news |= self._map(row.time, "origin", origin)
         self.cone_asked = None  # answered
-        if self.qualified_at is None:
+        if self.nat_type is NatType.SYMMETRIC and self.address is None:
+            # RFC 4380 section 5.2.1 takes it off-line, RFC 6081 does not: its address will tell.
+            self.qualified_at = None
+        elif self.qualified_at is None:
             self.qualified_at = row.time
             news = True
         for said in (*reasons, *self._origin_reasons(origin, client)):
@@ -193,7 +209,7 @@ class Qualification:
         """RFC 4380 section 5.2.1, the three ways a NAT shows its type; True if it changed."""
         before = self.nat_type
         if self.cone_asked is not None and self.cone_asked != answering:
-            self._decide(NatType.CONE, "cone-answer-from-other-address")
+            self._decide(NatType.CONE, _CONE_ANSWER)
         elif any(seen != origin for seen in others):
             self._decide(NatType.SYMMETRIC, "two-servers-see-different-mappings")
         elif others and before is not NatType.CONE:
@@ -214,10 +230,13 @@ class Qualification:
             return False
         self.address = address
         self.server = address.server
+        went_on = self.nat_type is NatType.SYMMETRIC and self.qualified_at is None
+        if went_on:
+            self.qualified_at = row.time
         mapped = Endpoint(address.ip, address.port)
         if mapped == self.mapped.get("origin") and self.qualified_at is not None:
             self._note("origin-equals-address")
-        return self._map(row.time, "address", mapped)
+        return self._map(row.time, "address", mapped) or went_on
 
     def _map(self, time: int, source: str, mapped: Endpoint) -> bool:
         """Note what one source says of the mapping; True if the mapping is new or another."""

@@ -208,19 +208,24 @@ class Tracker:
         state = self._tunnel(tunnel.place).state
         client = Endpoint(state.client[:4], state.client_port)
         before = tunnel.qualification.qualified_at
-        if not tunnel.qualification.advertise(row, frame(row), client):
-            return
-        if before is None and tunnel.qualification.qualified_at is not None:
-            tunnel.phase = "qualified"
-            self._tell("tunnel-qualified", tunnel, event.time)
+        if tunnel.qualification.advertise(row, frame(row), client):
+            self._requalified(tunnel, before, event.time)
+
+    def _requalified(self, tunnel: Tunnel, before: int | None, time: int) -> None:
+        """``before`` is since when it was qualified, until the news."""
+        after = tunnel.qualification.qualified_at
+        tunnel.phase = "discovered" if after is None else "qualified"
+        if before is None and after is not None:
+            self._tell("tunnel-qualified", tunnel, time)
         else:
-            self._updated(tunnel, event.time)
+            self._updated(tunnel, time)
 
     def _on_mapping(
         self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes
     ) -> None:
+        before = tunnel.qualification.qualified_at
         if tunnel.qualification.see_address(row, bool(event.value)):
-            self._updated(tunnel, event.time)
+            self._requalified(tunnel, before, event.time)
 
     def _on_test_reply(
         self, tunnel: Tunnel, event: Event, row: Observation, frame: FrameBytes

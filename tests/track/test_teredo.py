@@ -257,6 +257,26 @@ def test_an_answered_cone_phase_is_not_unanswered_later() -> None:
     assert state_of(sensor).nat_type is NatType.CONE
 
 
+def test_seen_from_outside_asking_again_takes_the_cone_back() -> None:
+    """The answer from the other address was sent, but the NAT kept it from the client."""
+    sensor = Sensor()
+    sensor.see(solicitation(MAPPED, cone=True), advertisement(MAPPED, SECOND))
+    assert state_of(sensor).nat_type is NatType.CONE
+    sensor.see(solicitation(MAPPED, nonce=NONCE2), advertisement(MAPPED, nonce=NONCE2), at=12)
+    assert state_of(sensor).nat_reasons == ("cone-phase-unanswered", "two-servers-see-one-mapping")
+    assert state_of(sensor).nat_type is NatType.RESTRICTED
+
+
+def test_two_mappings_alone_do_not_qualify() -> None:
+    """RFC 4380 takes such a client off-line; its own address shows that RFC 6081 kept it on."""
+    sensor = two_servers(OTHER_MAPPED)
+    assert sensor.tunnel().state == "discovered"
+    assert state_of(sensor).qualified_at is None
+    sensor.see(bubble(CLIENT, RELAY, inner_source=TEREDO), at=20)
+    assert sensor.tunnel().state == "qualified"
+    assert state_of(sensor).qualified_at is not None
+
+
 def two_servers(second_origin: End) -> Sensor:
     sensor = Sensor()
     sensor.see(
