@@ -103,7 +103,7 @@ STYLES = (
         "symmetric-off-line", "a symmetric NAT without RFC 6081: off-line", 24, unsupported
     ),
     Scenario(
-        "symmetric", "a symmetric NAT with RFC 6081: qualified, no relay reaches it", 25,
+        "symmetric", "a symmetric NAT with RFC 6081: qualified, read and being read", 25,
         partial(served, OWN, SYMMETRIC),
     ),
     Scenario(

@@ -16,6 +16,7 @@ from sensor.lab.teredo.hairpin import alternates
 from sensor.lab.teredo.link import Link, end_text
 from sensor.lab.teredo.peers import Peers
 from sensor.lab.teredo.refusal import Refused
+from sensor.lab.teredo.trailers import Told, build_trailers
 from sensor.lab.teredo.trial import Trials
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
@@ -121,11 +122,16 @@ class Reception:
             raise Refused(UNREACHABLE_ORIGIN)
 
     def _answer_relay(self, arrival: Arrival, end: Endpoint) -> None:
-        """Open the NAT for a relay; nothing is remembered, its native hosts prove themselves."""
+        """Open the NAT for a relay; nothing is remembered, its native hosts prove themselves.
+
+        Behind a symmetric NAT only the nonce tells the relay whose bubble it is (RFC 6081 5.2).
+        """
         header = arrival.header
         hop_limit = self._link.style.bubble_hop_limit
         bubble = teredo.build_bubble(header.destination, header.source, hop_limit)
-        self._link.send(bubble, end, TeredoPacket.BUBBLE)
+        nonce = arrival.told.nonce if self._link.extended else None
+        payload = teredo.encapsulate(bubble, trailers=build_trailers(Told(nonce)))
+        self._link.send(payload, end, TeredoPacket.BUBBLE)
 
     def _answer_peer(self, arrival: Arrival, peer: addresses.TeredoAddress, now: float) -> None:
         contact = self._contact(arrival.header.source, now)

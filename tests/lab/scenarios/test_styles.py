@@ -131,11 +131,11 @@ def test_without_extensions_a_symmetric_nat_ends_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["symmetric", "port-preserving"])
-def test_with_them_it_qualifies_but_relays_cannot_reach_it(name: str) -> None:
+def test_with_them_it_qualifies_and_reads_and_is_read(name: str) -> None:
     _, truth = told(name)
     assert tunnel(truth).state == "qualified"
     assert tunnel(truth).concluded is NatType.SYMMETRIC
-    assert answers(truth) == [("alice", "native", False), ("native", "alice", False)]
+    assert answers(truth) == [("alice", "native", True), ("native", "alice", True)]
 
 
 def test_who_knows_the_secret_is_answered() -> None:

@@ -7,7 +7,7 @@ import pytest
 from sensor.lab.machine import Datagram
 from sensor.lab.teredo import reception as words
 from sensor.lab.teredo.settings import PeerLimits
-from sensor.lab.teredo.style import MIREDO
+from sensor.lab.teredo.style import MIREDO, OWN, Style
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire import addresses, icmpv6, ipv6, teredo
@@ -115,6 +115,15 @@ def test_a_server_may_be_the_relay_itself() -> None:
     assert answer.destination == SERVER
     (request,) = bench.send(NATIVE)
     assert bench.give(bench.reply(request), SERVER)[0].destination == SERVER
+
+
+@pytest.mark.parametrize(("style", "repeated"), [(OWN, NONCE), (MIREDO, b"")])
+def test_a_relays_nonce_is_repeated_to_it(style: Style, repeated: bytes) -> None:
+    bench = Bench(style=style)
+    origin = teredo.build_origin(*RELAY)
+    (answer,) = bench.give(origin + bench.bubble(RELAY_LINK_LOCAL) + NONCE, SERVER)
+    limit = style.bubble_hop_limit
+    assert answer.payload == teredo.build_bubble(bench.own, RELAY_LINK_LOCAL, limit) + repeated
 
 
 def test_a_bubble_of_a_teredo_peer_needs_no_origin() -> None:
