@@ -96,10 +96,15 @@ def tcpdump() -> Path:
 
 
 @pytest.fixture(scope="session")
-def namespaces(tcpdump: Path, tshark: Path) -> None:
-    """Leave to make network namespaces, and the tools that furnish and watch them."""
+def root() -> None:
+    """What only root may do, such as opening devices and making network namespaces."""
     if os.geteuid() != 0:
-        _missing("network namespaces are made by root alone")
+        _missing("only root may do this")
+
+
+@pytest.fixture(scope="session")
+def namespaces(root: None, tcpdump: Path, tshark: Path) -> None:
+    """Leave to make network namespaces, and the tools that furnish and watch them."""
     for name, package in NAMESPACE_TOOLS.items():
         _tool(name, package)
     if not Path("/dev/net/tun").exists():

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .rate import MAKES, SIZES, Measured, Start, measure, table
+from tests.told import tell
+
+from .rate import MAKES, SIZES, Measured, measure, table
 
 BRIEF = 0.5  # seconds a stream
 
@@ -18,25 +20,12 @@ def balanced(measured: list[Measured]) -> None:
     assert all(one.heard > 0 for one in measured)
 
 
-def test_miredo_alone_is_measured(tmp_path: Path) -> None:
-    twice: dict[str, tuple[Start, str]] = {
-        "Miredo": MAKES["Miredo"],
-        "again": (MAKES["Miredo"][0], MAKES["ours"][1]),
-    }
-    measured = list(measure(tmp_path, twice, BRIEF, rounds=1))
-    assert len(measured) == 2 * 2 * len(SIZES)
-    balanced(measured)
-
-
-def test_our_client_is_measured_beside_miredo(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_our_client_is_measured_beside_miredo(tmp_path: Path) -> None:
     measured = list(measure(tmp_path, MAKES, BRIEF, rounds=1))
     balanced(measured)
     lines = list(table(measured))
     assert len(lines) == 1 + 2 * len(SIZES) + 1
-    with capsys.disabled():
-        print("", *lines, sep="\n")
+    tell("the client's data path", lines)
 
 
 def test_the_table_sets_both_makes_beside_each_other() -> None:

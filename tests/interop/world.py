@@ -131,7 +131,8 @@ class World:
         return inside
 
     def _tap(self, path: Path) -> Program:
-        options = ["--immediate-mode", "-U", "-B", "65536", "-Z", "root"]
+        # In this mode each frame takes the snap length in the buffer: 65,536 frames have room.
+        options = ["--immediate-mode", "-U", "-s", "2048", "-B", "131072", "-Z", "root"]
         command = ["tcpdump", "-n", "-i", path.stem, "-w", str(path), *options, "udp"]
         program = self.nat.start("tcpdump", *command)
         program.wait_for("listening on")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -59,17 +57,7 @@ def _enter(descriptor: int) -> None:
 
 
 @pytest.fixture
-def root() -> None:
-    """Skips the test without what live endpoints take; where all must be there (CI), fails it."""
-    missing = _missing()
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
-
-
-@pytest.fixture
-def namespaces(root: None) -> Iterator[Namespaces]:
+def namespaces(namespaces: None) -> Iterator[Namespaces]:
     """Makes namespaces, which are gone after the test."""
     made: list[Namespace] = []
 
@@ -95,13 +83,3 @@ def pair(namespaces: Namespaces) -> tuple[Namespace, Namespace]:
         end.run("ip", "address", "add", f"2a00:db8::{number}/64", "dev", "cable", "nodad")
         end.run("ip", "link", "set", "cable", "up")
     return first, second
-
-
-def _missing() -> str:
-    if os.geteuid() != 0:
-        return "namespaces take root"
-    if shutil.which("ip") is None:
-        return "ip is not installed: sudo apt-get install iproute2"
-    if not Path("/dev/net/tun").exists():
-        return "there is no /dev/net/tun: sudo modprobe tun"
-    return ""
