@@ -45,6 +45,6 @@ class Totals:
         told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         return [
             f"UDP datagrams: {self.received} in, {self.sent} out;"
-            f" IPv6 packets: {self.taken} from the native side, {self.delivered} to it",
+            f" IPv6 packets: {self.taken} into the tunnel, {self.delivered} out of it",
             f"dropped: {told or 'nothing'}",
         ]

@@ -146,7 +146,7 @@ def test_the_last_line_is_what_passed_and_what_did_not(world: World) -> None:
         "started now",
         "stopped now",
         "UDP datagrams: 0 (0 bytes) in, 1 (3 bytes) out;"
-        " IPv6 packets: 1 (3 bytes) from the native side, 0 (0 bytes) to it",
+        " IPv6 packets: 1 (3 bytes) into the tunnel, 0 (0 bytes) out of it",
         "dropped: none 2",
     ]
 

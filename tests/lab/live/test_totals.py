@@ -15,7 +15,7 @@ def test_packets_and_octets_are_told_for_each_way() -> None:
     totals.taken.add(1_280)
     assert totals.lines({}) == [
         "UDP datagrams: 1 (48 bytes) in, 2 (101 bytes) out;"
-        " IPv6 packets: 1 (1280 bytes) from the native side, 0 (0 bytes) to it",
+        " IPv6 packets: 1 (1280 bytes) into the tunnel, 0 (0 bytes) out of it",
         "dropped: nothing",
     ]
 
