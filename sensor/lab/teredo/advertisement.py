@@ -5,17 +5,16 @@ from __future__ import annotations
 import hmac
 
 from sensor.errors import DecodeError
+from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.authentication import digest
-from sensor.lab.teredo.received import Received, verify_checksum
+from sensor.lab.teredo.packets import LOCAL_HOP_LIMIT
 from sensor.lab.teredo.refusal import HOP_LIMIT, MALFORMED, Refused
 from sensor.lab.teredo.settings import ServerSettings
-from sensor.schema.records import Endpoint
 from sensor.wire import icmpv6, ipv6, teredo
 from sensor.wire.addresses import build_server_link_local
 from sensor.wire.icmpv6 import Message, PrefixInformation, RouterAdvertisement
 from sensor.wire.teredo import Authentication
 
-LOCAL_HOP_LIMIT = 255  # RFC 4861 section 6.1: of what no router forwarded
 PREFIX_LENGTH = 64
 AUTONOMOUS = 0x40  # the prefix forms addresses; it is not on a link (RFC 4861 section 4.6.2)
 FOR_EVER = 0xFFFFFFFF
@@ -31,24 +30,24 @@ class Advertiser:
         self._settings = settings
         self._secrets = dict(settings.secrets)
 
-    def answer(self, received: Received, message: Message, source: Endpoint) -> bytes:
-        """The payload that answers a solicitation from ``source``; Refused if it is not right."""
-        _check(received, message)
-        secret = self._secret(received)
-        origin = teredo.build_origin(*source)
-        packet = build(self._settings, received.header.source)
-        authentication = _authenticate(received.authentication, secret, origin, packet)
+    def answer(self, arrival: Arrival, message: Message) -> bytes:
+        """The payload that answers a solicitation; Refused if that is not right."""
+        _check(arrival, message)
+        secret = self._secret(arrival)
+        origin = teredo.build_origin(*arrival.source)
+        packet = build(self._settings, arrival.header.source)
+        authentication = _authenticate(arrival.authentication, secret, origin, packet)
         return teredo.encapsulate(packet, authentication=authentication, origin=origin)
 
-    def _secret(self, received: Received) -> bytes | None:
+    def _secret(self, arrival: Arrival) -> bytes | None:
         """The key that the solicitation proves; None where there are no keys at all."""
         if not self._secrets:
             return None
-        header = received.authentication
+        header = arrival.authentication
         secret = self._secrets.get(header.identifier) if header else None
         if header is None or secret is None:
             raise Refused(BAD_AUTHENTICATION)
-        expected = digest(secret, header.nonce, header.confirmation, b"", received.packet)
+        expected = digest(secret, header.nonce, header.confirmation, b"", arrival.packet)
         if not hmac.compare_digest(header.value, expected):
             raise Refused(BAD_AUTHENTICATION)
         return secret
@@ -81,11 +80,11 @@ def build(settings: ServerSettings, soliciting: bytes) -> bytes:
     return ipv6.build(source, soliciting, icmpv6.PROTOCOL, message, hop_limit=LOCAL_HOP_LIMIT)
 
 
-def _check(received: Received, message: Message) -> None:
+def _check(arrival: Arrival, message: Message) -> None:
     """RFC 4861 section 6.1.1."""
-    if received.header.hop_limit != LOCAL_HOP_LIMIT:
+    if arrival.header.hop_limit != LOCAL_HOP_LIMIT:
         raise Refused(HOP_LIMIT)
-    verify_checksum(received)
+    arrival.verify_checksum()
     try:
         icmpv6.parse_router_solicitation(message.body)
     except DecodeError:

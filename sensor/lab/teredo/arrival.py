@@ -1,21 +1,22 @@
-"""A datagram that reached a client, taken apart strictly (RFC 4380 5.1.1, RFC 6081 section 4)."""
+"""A datagram that reached an endpoint, taken apart strictly (RFC 4380 section 5.1.1)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from sensor.errors import DecodeError
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.teredo.refusal import (
+    BAD_CHECKSUM,
+    BUBBLE_WITH_PAYLOAD,
+    INDICATOR,
+    LENGTH,
+    MALFORMED,
+    Refused,
+)
 from sensor.lab.teredo.trailers import Told, read_trailers
 from sensor.schema.records import Endpoint
 from sensor.wire import checksum, icmpv6, ipv6, teredo
 from sensor.wire.cursor import Cursor
-
-MALFORMED = "malformed"
-INDICATORS = "indicators"
-LENGTH = "length"
-BUBBLE_WITH_PAYLOAD = "bubble-with-payload"
-CHECKSUM = "checksum"
 
 
 class Arrival(NamedTuple):
@@ -28,37 +29,60 @@ class Arrival(NamedTuple):
     origin_octets: bytes  # as sent, for the digest of secure qualification
     header: ipv6.IPv6Header
     packet: bytes  # the IPv6 packet alone
-    told: Told
+    trailers: tuple[teredo.Trailer, ...]
+    tail: bytes  # the octets of the trailers
+
+    @property
+    def told(self) -> Told:
+        """What its trailers say."""
+        return read_trailers(self.trailers)
 
     @property
     def bubble(self) -> bool:
+        """RFC 4380 section 2.8."""
         return self.header.next_header == ipv6.NO_NEXT_HEADER
 
     def message(self) -> icmpv6.Message | None:
-        """Its ICMPv6 message if it holds one; Refused if the checksum of that is wrong."""
-        header = self.header
-        if header.next_header != icmpv6.PROTOCOL:
+        """Its ICMPv6 message, if it holds one; Refused for one that is cut."""
+        if self.header.next_header != icmpv6.PROTOCOL:
             return None
+        try:
+            return icmpv6.parse(Cursor(self.packet, ipv6.HEADER_LENGTH))
+        except DecodeError:
+            raise Refused(MALFORMED) from None
+
+    def checked_message(self) -> icmpv6.Message | None:
+        """Its ICMPv6 message, if it holds one; Refused for one that is cut or damaged."""
+        message = self.message()
+        if message is not None:
+            self.verify_checksum()
+        return message
+
+    def verify_checksum(self) -> None:
+        """Refused if the checksum of its ICMPv6 message is wrong."""
         octets = self.packet[ipv6.HEADER_LENGTH :]
+        header = self.header
         pseudo = checksum.pseudo_ipv6(
             header.source, header.destination, icmpv6.PROTOCOL, len(octets)
         )
-        if len(octets) < 4 or not checksum.verify(pseudo, octets):
-            raise Refused(CHECKSUM)
-        return icmpv6.parse(Cursor(octets))
+        if not checksum.verify(pseudo, octets):
+            raise Refused(BAD_CHECKSUM)
 
 
 def read_arrival(payload: bytes, source: Endpoint, end: Endpoint) -> Arrival:
-    """Take a payload apart; Refused with the reason if that fails."""
+    """Take a payload apart; Refused with the reason if it is not well-formed.
+
+    What follows the IPv6 packet and is no trailer is cut off (RFC 6081 section 5.1.2).
+    """
     try:
         parsed = teredo.parse(payload)
     except DecodeError:
         raise Refused(MALFORMED) from None
-    if not parsed.order_ok:
-        raise Refused(INDICATORS)
     start = parsed.ipv6_offset
-    packet = payload[start : start + ipv6.HEADER_LENGTH + parsed.header.payload_length]
-    if len(packet) < ipv6.HEADER_LENGTH + parsed.header.payload_length:
+    stop = start + ipv6.HEADER_LENGTH + parsed.header.payload_length
+    if not parsed.order_ok:
+        raise Refused(INDICATOR)
+    if stop > len(payload):
         raise Refused(LENGTH)
     if parsed.header.next_header == ipv6.NO_NEXT_HEADER and parsed.header.payload_length:
         raise Refused(BUBBLE_WITH_PAYLOAD)
@@ -70,6 +94,15 @@ def read_arrival(payload: bytes, source: Endpoint, end: Endpoint) -> Arrival:
         origin=Endpoint(origin.ip, origin.port) if origin else None,
         origin_octets=payload[origin.offset : start] if origin else b"",
         header=parsed.header,
-        packet=packet,
-        told=read_trailers(parsed.trailers),
+        packet=payload[start:stop],
+        trailers=parsed.trailers,
+        tail=payload[stop : len(payload) - parsed.unparsed],
     )
+
+
+def read_without_origin(payload: bytes, source: Endpoint, end: Endpoint) -> Arrival:
+    """For servers and relays: servers alone send origin indications, and to clients alone."""
+    arrival = read_arrival(payload, source, end)
+    if arrival.origin is not None:
+        raise Refused(INDICATOR)
+    return arrival

@@ -8,9 +8,10 @@ from __future__ import annotations
 from sensor.lab.teredo.bubbles import Bubbles
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.discovery import Discovery
-from sensor.lab.teredo.errors import Errors
+from sensor.lab.teredo.errors import ADDRESS_UNREACHABLE, Errors
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.peers import Peers
+from sensor.lab.teredo.refusal import NOT_REACHED
 from sensor.lab.teredo.trial import Trials
 from sensor.wire import icmpv6
 
@@ -18,10 +19,7 @@ WAIT = 2.0  # seconds for an answer
 REPEATS = 3
 
 ATTEMPTS_LIMITED = "attempts-limited"
-NOT_REACHED = "not-reached"
 NOT_PROVED = "not-proved"  # packets of a native peer that did not answer its trial
-
-_ADDRESS = 3  # what is unreachable (RFC 4443 section 3.1)
 
 
 class _Attempt:
@@ -118,7 +116,7 @@ class Attempts:
             self._bubbles.knock(contact, peer, now)
 
     def _give_up(self, contact: Contact, now: float) -> None:
-        contact.trial = contact.knocker = None
+        contact.trials, contact.knocker = (), None
         for packet in self._peers.take_queue(contact):
             if packet[24:40] == self._link.address:
                 self._link.drops[NOT_PROVED] += 1
@@ -128,6 +126,6 @@ class Attempts:
 
     def _report(self, packet: bytes, now: float) -> None:
         """Tell the host that a packet of its could not go."""
-        error = self._errors.about(packet, icmpv6.UNREACHABLE, _ADDRESS, now)
+        error = self._errors.about(packet, icmpv6.UNREACHABLE, ADDRESS_UNREACHABLE, now)
         if error is not None:
             self._link.outbox.packets.append(error)

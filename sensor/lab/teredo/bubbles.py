@@ -6,22 +6,30 @@ NAT that answer comes from a mapping nobody knew before.
 
 from __future__ import annotations
 
+import hmac
+
+from sensor.lab.teredo.allowance import Allowance
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.hairpin import alternates, own_alternates
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.ports import Ports
-from sensor.lab.teredo.trailers import NOTHING, Told, build_trailers
+from sensor.lab.teredo.trailers import NONCE_LENGTH, NOTHING, Told, build_trailers
 from sensor.schema.records import Endpoint
 from sensor.schema.words import NatType, TeredoPacket
 from sensor.wire import teredo
-from sensor.wire.addresses import TeredoAddress
+from sensor.wire.addresses import LINK_LOCAL_PREFIX, TeredoAddress
 from sensor.wire.ports import TEREDO_PORT
 
 GAP = 2.0  # seconds from the last transmission to a peer
 BUBBLES = 4  # without a direct answer within PERIOD
 PERIOD = 300.0  # seconds
+# Ends inside the client's network that others can have it knock at.
+ALTERNATES_A_SECOND = 20
 
-_NONCE = 4  # octets
+ALTERNATES_LIMITED = "alternates-limited"
+
+_KEY = 16  # octets
+_LOCAL_AND_UNICAST = 0xFC  # both bits clear in an interface identifier's first octet
 
 
 class Bubbles:
@@ -30,6 +38,16 @@ class Bubbles:
     def __init__(self, link: Link, ports: Ports) -> None:
         self._link = link
         self._ports = ports
+        self._alternates = Allowance(ALTERNATES_A_SECOND)
+        self._key = link.rng.randbytes(_KEY) if link.style.keyed_bubbles else b""
+
+    def address_for(self, peer: bytes) -> bytes | None:
+        """The link-local address that a peer alone is told, where the style makes such."""
+        if not self._key:
+            return None
+        identifier = bytearray(hmac.digest(self._key, peer, "md5")[:8])
+        identifier[0] &= _LOCAL_AND_UNICAST
+        return LINK_LOCAL_PREFIX + identifier
 
     def may(self, contact: Contact, now: float) -> bool:
         """Whether the client may send a bubble of its own accord."""
@@ -44,7 +62,7 @@ class Bubbles:
     def knock(self, contact: Contact, peer: TeredoAddress, now: float) -> None:
         """A direct bubble to open the own NAT, an indirect one to have the peer's opened."""
         if self._link.nat is not NatType.CONE:
-            self._send(contact, Endpoint(peer.ip, peer.port), now)
+            self._send_own(contact, Endpoint(peer.ip, peer.port), now)
         self.send_indirect(contact, peer, now)
 
     def send_indirect(self, contact: Contact, peer: TeredoAddress, now: float) -> None:
@@ -52,13 +70,17 @@ class Bubbles:
         if not contact.bubbles:
             contact.bubbled = now
         contact.bubbles += 1
-        self._send(contact, Endpoint(peer.server, TEREDO_PORT), now, self._tell(contact, now))
+        self._send_own(contact, Endpoint(peer.server, TEREDO_PORT), now, self._tell(contact, now))
+
+    def _send_own(self, contact: Contact, end: Endpoint, now: float, told: Told = NOTHING) -> None:
+        """Of the client's own initiative."""
+        self._send(contact, end, now, told, inner=self.address_for(contact.address))
 
     def _tell(self, contact: Contact, now: float) -> Told:
         if not self._link.extended:
             return NOTHING
         if contact.nonce_sent is None:
-            contact.nonce_sent = self._link.rng.randbytes(_NONCE)
+            contact.nonce_sent = self._link.rng.randbytes(NONCE_LENGTH)
         extra = self._ports.open(contact, now)
         port = extra.port if extra else None
         return Told(contact.nonce_sent, port, own_alternates(self._link))
@@ -79,7 +101,10 @@ class Bubbles:
             port = contact.random_port or peer.port
             self._echo(contact, Endpoint(peer.ip, port), now, extra)
         for end in alternates(self._link, peer, told):
-            self._echo(contact, end, now)
+            if self._alternates.take(now):
+                self._echo(contact, end, now)
+            else:
+                self._link.drops[ALTERNATES_LIMITED] += 1
 
     def confirm(self, contact: Contact, now: float) -> None:
         """A direct bubble on the way that a peer proved to be good."""
@@ -103,11 +128,13 @@ class Bubbles:
         now: float,
         told: Told = NOTHING,
         source: Endpoint | None = None,
+        inner: bytes | None = None,
     ) -> None:
         link = self._link
         if link.address is None:
             return
         contact.sent = now
-        bubble = teredo.build_bubble(link.address, contact.address, link.style.bubble_hop_limit)
+        inner = inner or link.address
+        bubble = teredo.build_bubble(inner, contact.address, link.style.bubble_hop_limit)
         payload = teredo.encapsulate(bubble, trailers=build_trailers(told))
         link.send(payload, end, TeredoPacket.BUBBLE, source=source)

@@ -18,12 +18,14 @@ from sensor.lab.teredo.discovery import GROUP, Discovery
 from sensor.lab.teredo.interval import Interval
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.maintenance import STOPPED, Maintenance
+from sensor.lab.teredo.packets import MTU
 from sensor.lab.teredo.peers import VALID, Peers
 from sensor.lab.teredo.ports import Ports
 from sensor.lab.teredo.reception import Reception
 from sensor.lab.teredo.refusal import Refused
 from sensor.lab.teredo.settings import ClientSettings
-from sensor.lab.teredo.transmission import MTU, Transmission
+from sensor.lab.teredo.trailers import check_trailers
+from sensor.lab.teredo.transmission import Transmission
 from sensor.lab.teredo.trial import Trials
 from sensor.schema.records import Endpoint
 from sensor.schema.words import NatType, TeredoPacket
@@ -31,8 +33,6 @@ from sensor.wire import icmpv6, ipv6
 
 if TYPE_CHECKING:
     from random import Random
-
-CLIENT_STOPPED = "stopped"
 
 _DATA = TeredoPacket.DATA
 _ADVERTISEMENT = bytes([icmpv6.ROUTER_ADVERTISEMENT])
@@ -53,7 +53,7 @@ class Client:
         self._attempts = Attempts(link, self._peers, trials, bubbles, self._discovery)
         self._transmission = Transmission(link, self._peers, self._attempts)
         self._reception = Reception(
-            link, self._peers, trials, bubbles, self._discovery, self._attempts
+            link, self._peers, self._ports, trials, bubbles, self._discovery, self._attempts
         )
         self._host: bytes | None = None  # the address that peers were reached with
         self._online = False
@@ -98,8 +98,7 @@ class Client:
             return
         self._maintenance.stop()
         self._forget(now)
-        self._discovery.stop()
-        self._interval.stop()
+        self._follow_address(now)
         self._arm()
         self._link.tell("stopped", "stopped")
 
@@ -116,27 +115,30 @@ class Client:
             and payload[0] >> 4 == 6
             and payload[6] != ipv6.NO_NEXT_HEADER
             and not contact.queue
-            and contact.trial is None
+            and not contact.trials
         ):
             contact.heard = now
             self._link.outbox.packets.append(payload)
             return
         try:
-            self._receive(read_arrival(payload, source, destination), now)
+            arrival = read_arrival(payload, source, destination)
+            if self._link.style.trailers:
+                check_trailers(arrival.trailers)
+            self._receive(arrival, now)
         except Refused as refused:
             self.drops[str(refused)] += 1
         self._arm()
 
     def _receive(self, arrival: Arrival, now: float) -> None:
         if self.state == STOPPED:
-            raise Refused(CLIENT_STOPPED)
+            raise Refused(STOPPED)
         if arrival.end == self._interval.end:
             self._interval.receive(arrival, now)
             self._use_interval()
         elif arrival.end.ip == GROUP.ip:
             self._reception.discovered(arrival, now)
         elif _is_advertisement(arrival):
-            message = arrival.message()
+            message = arrival.checked_message()
             if message is not None:
                 self._maintenance.receive(arrival, message.body, now)
                 self._follow_address(now)

@@ -22,7 +22,7 @@ class Contact(Peer):
         "nonce_received",
         "nonce_sent",
         "random_port",
-        "trial",
+        "trials",
     )
 
     def __init__(self, address: bytes, local: Endpoint, now: float) -> None:
@@ -30,7 +30,7 @@ class Contact(Peer):
         self.local = local  # the own end that its packets come to and ours leave from
         self.former: Endpoint | None = None  # another end that it proved, still good
         self.knocker: Endpoint | None = None  # who brought packets of it that wait for a trial
-        self.trial: bytes | None = None  # body of the echo request under way
+        self.trials: tuple[bytes, ...] = ()  # bodies of the echo requests under way
         self.bubbled = now  # when the first of the counted bubbles left
         self.lan: Endpoint | None = None  # where local discovery found it
         self.lan_heard = now

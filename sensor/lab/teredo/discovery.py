@@ -43,7 +43,7 @@ class Discovery:
     def announce(self) -> None:
         """A discovery bubble to all neighbours."""
         link = self._link
-        if link.address is None:
+        if not link.settings.local_discovery or link.address is None:
             return
         bubble = teredo.build_bubble(link.address, addresses.ALL_NODES, _HOP_LIMIT)
         link.send(bubble, GROUP, TeredoPacket.BUBBLE, ttl=_TTL)

@@ -13,6 +13,8 @@ A_SECOND = 10  # errors, and so many at once after silence, as Miredo (RFC 4443 
 LONGEST = 1_280  # octets of an error, quoted packet included (RFC 4443 section 2.4 (c))
 HOP_LIMIT = 64
 
+ADDRESS_UNREACHABLE = 3  # a code of unreachable (RFC 4443 section 3.1)
+
 TOO_MANY = "errors-limited"
 NO_SOURCE = "error-without-source"
 

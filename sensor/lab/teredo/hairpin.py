@@ -24,7 +24,8 @@ def alternates(link: Link, peer: TeredoAddress, told: Told) -> list[Endpoint]:
     """The ends that a peer's indirect bubble lists and that are worth a direct bubble."""
     if not own_alternates(link) or link.mapped is None or peer.ip != link.mapped.ip:
         return []
-    return [end for end in told.alternates if end != link.settings.local and _is_host(end)]
+    others = (end for end in told.alternates if end != link.settings.local)
+    return [end for end in others if _is_host(end) and not link.is_broadcast(end.ip)]
 
 
 def _is_host(end: Endpoint) -> bool:

@@ -36,11 +36,15 @@ class Interval:
         self._address: bytes | None = None  # of the second port
         self._bubbles = 0
         self._due: float | None = None
-        self.done = link.settings.interval_port is None
+        self.done = link.settings.interval_port is None or self._good_enough
 
     @property
     def _middle(self) -> float:
         return (self.current + self._maximum) / 2
+
+    @property
+    def _good_enough(self) -> bool:
+        return self.current >= GOOD_ENOUGH * self._maximum
 
     @property
     def end(self) -> Endpoint | None:
@@ -65,7 +69,7 @@ class Interval:
     def receive(self, arrival: Arrival, now: float) -> None:
         """A packet at the second end: an advertisement, or the bubble that proves the mapping."""
         if self._inquiry is not None:
-            message = arrival.message()
+            message = arrival.checked_message()
             if message is None or message.type != icmpv6.ROUTER_ADVERTISEMENT:
                 raise Refused(INTERVAL_PACKET)
             mapped = self._inquiry.receive(arrival, message.body).mapped
@@ -79,7 +83,8 @@ class Interval:
     def _is_probe(self, arrival: Arrival) -> bool:
         header = arrival.header
         ends = (header.source, header.destination)
-        return arrival.bubble and ends == (self._link.address, self._address)
+        by_server = self._link.is_server(arrival.source)
+        return by_server and arrival.bubble and ends == (self._link.address, self._address)
 
     def _leave_alone(self, mapped: Endpoint, now: float) -> None:
         found = addresses.TeredoAddress(self._link.server.ip, 0, mapped.port, mapped.ip, False)
@@ -108,7 +113,7 @@ class Interval:
         link.send(bubble, link.server, TeredoPacket.BUBBLE)
 
     def _next_round(self, now: float) -> None:
-        if self.current >= GOOD_ENOUGH * self._maximum:
+        if self._good_enough:
             self._finish()
             return
         self._candidate = self._middle

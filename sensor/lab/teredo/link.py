@@ -57,7 +57,7 @@ class Link:
 
     def may_reach(self, ip: bytes) -> bool:
         """Whether packets may go to an IPv4 address that a stranger names (RFC 4380 5.2.4)."""
-        return addresses.is_global_unicast(ip) and not self._is_broadcast(ip)
+        return addresses.is_global_unicast(ip) and not self.is_broadcast(ip)
 
     def in_subnet(self, ip: bytes) -> bool:
         """Whether an IPv4 address belongs to the client's own network."""
@@ -66,7 +66,8 @@ class Link:
     def _network(self, ip: bytes) -> int:
         return int.from_bytes(ip) >> (32 - self.settings.network_bits)
 
-    def _is_broadcast(self, ip: bytes) -> bool:
+    def is_broadcast(self, ip: bytes) -> bool:
+        """Whether an IPv4 address means all hosts of the client's own network."""
         hosts = (1 << (32 - self.settings.network_bits)) - 1
         return hosts > 1 and self.in_subnet(ip) and int.from_bytes(ip) & hosts == hosts
 

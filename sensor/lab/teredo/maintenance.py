@@ -45,6 +45,8 @@ class Maintenance:
         return self._refresh.due if self._refresh is not None else self._next
 
     def start(self, now: float) -> None:
+        if self.state == STOPPED:
+            self.state = STARTING
         self._qualification = Qualification(self._link, now)
 
     def stop(self) -> None:

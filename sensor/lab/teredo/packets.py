@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sensor.wire.ipv6 import HEADER_LENGTH, NO_NEXT_HEADER
 
+LOCAL_HOP_LIMIT = 255  # of what no router handed on (RFC 4861 section 6.1)
+MTU = 1_280  # octets of an IPv6 packet on a Teredo link (RFC 4380 section 5.1.2)
+
 _NEXT_HEADER = 6  # where it is in the header
 _HOP_LIMIT = 7
 _OCTETS = tuple(bytes([value]) for value in range(256))

@@ -19,12 +19,13 @@ SECOND_CHANCES = 16
 
 NO_ROOM = "queue-full"
 EVICTED = "peer-evicted"
+QUEUE_LOST = "queue-lost"  # packets that waited for a peer that was put out or forgotten
 
 
 class Peer:
     """One IPv6 address that packets come from or go to; times in seconds."""
 
-    __slots__ = ("address", "bubbles", "heard", "mapped", "queue", "queued_at", "sent", "trusted")
+    __slots__ = ("address", "bubbles", "heard", "mapped", "queue", "sent", "trusted")
 
     def __init__(self, address: bytes, mapped: Endpoint, now: float) -> None:
         self.address = address
@@ -34,7 +35,6 @@ class Peer:
         self.sent = now - VALID
         self.bubbles = 0  # sent without an answer
         self.queue: list[bytes] = []  # IPv6 packets that wait until it is reached
-        self.queued_at = now
 
     def valid(self, now: float) -> bool:
         """Whether its mapping may be used without being tried again."""
@@ -81,14 +81,12 @@ class Peers(Generic[P]):
         self._trusted[peer.address] = peer
         return self.take_queue(peer)
 
-    def queue(self, peer: P, packet: bytes, now: float) -> None:
+    def queue(self, peer: P, packet: bytes) -> None:
         """Keep a packet until the peer is reached, if there is room."""
         full = len(peer.queue) >= self._limits.queued_packets
         if full or self._octets + len(packet) > self._limits.queued_octets:
             self._drops[NO_ROOM] += 1
             return
-        if not peer.queue:
-            peer.queued_at = now
         peer.queue.append(packet)
         self._octets += len(packet)
 
@@ -99,7 +97,8 @@ class Peers(Generic[P]):
         return taken
 
     def remove(self, peer: P) -> None:
-        self.take_queue(peer)
+        if peer.queue:
+            self._drops[QUEUE_LOST] += len(self.take_queue(peer))
         self._strangers.pop(peer.address, None)
         self._trusted.pop(peer.address, None)
 

@@ -2,8 +2,9 @@
 
 Such a NAT keeps the number of the first mapping of a local port only. So each peer gets a local
 port of its own, which it is told before the client sends anything from there. Where the RFC leaves
-freedom: the extra end is used by a client only that found its NAT symmetric and its first mapped
-port equal to the local one, and its number is drawn from the dynamic ports.
+freedom: the extra end is used by a client only that found its NAT symmetric and, unless its style
+is Windows's, its first mapped port equal to the local one; its number is drawn from the dynamic
+ports.
 """
 
 from __future__ import annotations
@@ -52,17 +53,18 @@ class Ports:
     @property
     def active(self) -> bool:
         link = self._link
-        return (
-            link.extended
-            and link.settings.port_preserving
-            and link.nat is NatType.SYMMETRIC
-            and link.mapped is not None
-            and link.mapped.port == link.settings.local.port
-        )
+        if not (link.extended and link.settings.port_preserving and link.mapped is not None):
+            return False
+        keeps = link.mapped.port == link.settings.local.port
+        return link.nat is NatType.SYMMETRIC and (keeps or link.style.offers_port)
 
     def of(self, contact: Contact) -> Endpoint | None:
         """The extra end that was opened for a peer."""
         return next((end for end, held in self._held.items() if held.contact is contact), None)
+
+    def answering(self, contact: Contact, end: Endpoint) -> Endpoint:
+        """Where to answer a peer from whose packet came to ``end``: never another one's."""
+        return end if end == self.of(contact) else self._link.settings.local
 
     def open(self, contact: Contact, now: float) -> Endpoint | None:
         """The extra end of a peer, opened if need be; None where there are none to have."""

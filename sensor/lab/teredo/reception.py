@@ -15,7 +15,8 @@ from sensor.lab.teredo.discovery import Discovery
 from sensor.lab.teredo.hairpin import alternates
 from sensor.lab.teredo.link import Link, end_text
 from sensor.lab.teredo.peers import Peers
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.teredo.ports import Ports
+from sensor.lab.teredo.refusal import MAPPING_DIFFERS, Refused
 from sensor.lab.teredo.trailers import Told, build_trailers
 from sensor.lab.teredo.trial import Trials
 from sensor.schema.records import Endpoint
@@ -35,7 +36,6 @@ UNREACHABLE_ORIGIN = "unreachable-origin"
 OWN_SOURCE = "own-source"
 SOURCE_NOT_GLOBAL = "source-not-global"
 STRANGERS_BUBBLE = "strangers-bubble"
-MAPPING_MISMATCH = "mapping-mismatch"
 RELAY_MISMATCH = "relay-mismatch"
 ANSWERS_LIMITED = "answers-limited"
 TRIALS_LIMITED = "trials-limited"
@@ -48,6 +48,7 @@ class Reception:
         self,
         link: Link,
         peers: Peers[Contact],
+        ports: Ports,
         trials: Trials,
         bubbles: Bubbles,
         discovery: Discovery,
@@ -55,6 +56,7 @@ class Reception:
     ) -> None:
         self._link = link
         self._peers = peers
+        self._ports = ports
         self._trials = trials
         self._bubbles = bubbles
         self._discovery = discovery
@@ -80,7 +82,9 @@ class Reception:
 
     def _check_destination(self, arrival: Arrival) -> None:
         """Only all of an address will do: who guesses flags learns nothing from an answer."""
-        own = (self._link.address, self._link.link_local() if arrival.bubble else None)
+        own = [self._link.address]
+        if arrival.bubble:
+            own += [self._link.link_local(), self._bubbles.address_for(arrival.header.source)]
         if self._link.address is None or arrival.header.destination not in own:
             raise Refused(DESTINATION)
 
@@ -167,7 +171,7 @@ class Reception:
         elif contact is not None and self._is_known_by(contact, arrival, now):
             self._trust(contact, arrival, now)
         elif peer is not None:
-            raise Refused(MAPPING_MISMATCH)
+            raise Refused(MAPPING_DIFFERS)
         else:
             self._stranger(contact, arrival, now)
             return
@@ -175,10 +179,13 @@ class Reception:
             self._link.outbox.packets.append(arrival.packet)
 
     def _answers_trial(self, contact: Contact, arrival: Arrival) -> bool:
-        return contact.trial is not None and self._trials.answered(contact, arrival.message())
+        return bool(contact.trials) and self._trials.answered(contact, arrival.checked_message())
 
     def _is_known_by(self, contact: Contact, arrival: Arrival, now: float) -> bool:
-        return self._is_nonce(contact, arrival) or contact.local_end(now) == arrival.source
+        # Only who had our bubble knows the address that was made for it.
+        told = arrival.header.destination == self._bubbles.address_for(contact.address)
+        found = contact.local_end(now) == arrival.source
+        return told or found or self._is_nonce(contact, arrival)
 
     def _is_nonce(self, contact: Contact, arrival: Arrival) -> bool:
         """A direct bubble that repeats the nonce of our indirect one (RFC 6081 5.2)."""
@@ -201,15 +208,16 @@ class Reception:
             raise Refused(TRIALS_LIMITED)
         contact = contact or self._contact(arrival.header.source, now)
         contact.knocker = arrival.source
-        self._peers.queue(contact, arrival.packet, now)
+        self._peers.queue(contact, arrival.packet)
         self._attempts.begin(contact, now)
 
     def _trust(self, contact: Contact, arrival: Arrival, now: float) -> None:
         known, knocker = contact.proved(arrival.source), contact.knocker
         if contact.trusted and contact.mapped != arrival.source:
             contact.former = contact.mapped
-        contact.mapped, contact.local = arrival.source, arrival.end
-        contact.trial = contact.knocker = None
+        contact.mapped = arrival.source
+        contact.local = self._ports.answering(contact, arrival.end)
+        contact.trials, contact.knocker = (), None
         waiting = self._peers.trust(contact, now)
         self._attempts.end(contact)
         if not known:

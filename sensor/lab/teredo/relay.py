@@ -7,10 +7,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sensor.lab.machine import Datagram, Event, Outbox
-from sensor.lab.teredo.errors import Errors
-from sensor.lab.teredo.packets import at_its_end, is_data, is_whole, passed_on
+from sensor.lab.teredo.arrival import Arrival, read_without_origin
+from sensor.lab.teredo.errors import ADDRESS_UNREACHABLE, Errors
+from sensor.lab.teredo.packets import MTU, at_its_end, is_data, is_whole, passed_on
 from sensor.lab.teredo.peers import Peer, Peers
-from sensor.lab.teredo.received import Received, read
 from sensor.lab.teredo.refusal import (
     HOP_LIMIT,
     INDICATOR,
@@ -18,13 +18,15 @@ from sensor.lab.teredo.refusal import (
     MALFORMED,
     MAPPING_DIFFERS,
     NOT_GLOBAL,
+    NOT_REACHED,
     NOT_SERVED,
     NOT_TEREDO,
-    TRAILER,
+    TOO_BIG,
     Refused,
 )
 from sensor.lab.teredo.routable import Routable
 from sensor.lab.teredo.settings import RelaySettings
+from sensor.lab.teredo.trailers import NONCE_LENGTH, Told, build_trailers, check_trailers
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire import icmpv6, teredo
@@ -36,16 +38,8 @@ if TYPE_CHECKING:
 
 BUBBLE_WAIT = 2.0  # seconds for an answer (RFC 4380 section 5.4.1)
 BUBBLE_TRIALS = 3
-MTU = 1_280  # octets of an IPv6 packet on a Teredo link (RFC 4380 section 5.1.2)
 
-UNREACHED = "client-unreached"  # packets whose client never answered
-TOO_BIG = "packet-too-big"
-
-NONCE_LENGTH = 4  # RFC 6081 section 4.2
-
-_ADDRESS = 3  # what is unreachable (RFC 4443 section 3.1)
 _IN_TRANSIT = 0  # where the hop limit ended (RFC 4443 section 3.3)
-_DISCARDING = range(0x40, 0x80)  # trailers with which to discard (RFC 6081 section 4.1)
 
 
 class RelayPeer(Peer):
@@ -127,7 +121,7 @@ class Relay:
         if peer.valid(now):
             self._send_data(peer, packet, now)
             return
-        self._peers.queue(peer, packet, now)
+        self._peers.queue(peer, packet)
         if peer.address not in self._asked:
             self._ask(peer, now)
 
@@ -138,7 +132,7 @@ class Relay:
         try:
             peer = self._peers.get(payload[8:24])
             if peer is None or peer.mapped != source or not peer.valid(now) or not is_data(payload):
-                self._receive(payload, source, now)
+                self._receive(read_without_origin(payload, source, destination), now)
                 return
             if payload[24:40] not in self._native:
                 raise Refused(NOT_SERVED)
@@ -203,45 +197,43 @@ class Relay:
 
     def _give_up(self, peer: RelayPeer, now: float) -> None:
         for packet in self._peers.take_queue(peer):
-            self.drops[UNREACHED] += 1
-            self._complain(packet, icmpv6.UNREACHABLE, _ADDRESS, now)
+            self.drops[NOT_REACHED] += 1
+            self._complain(packet, icmpv6.UNREACHABLE, ADDRESS_UNREACHABLE, now)
         self._peers.remove(peer)
 
-    def _receive(self, payload: bytes, source: Endpoint, now: float) -> None:
-        received = read(payload)
-        if received.authentication is not None:
+    def _receive(self, arrival: Arrival, now: float) -> None:
+        if arrival.authentication is not None:
             raise Refused(INDICATOR)
-        if any(trailer.type in _DISCARDING for trailer in received.trailers):
-            raise Refused(TRAILER)
-        address = received.header.source
+        check_trailers(arrival.trailers)
+        address, source = arrival.header.source, arrival.source
         peer = self._peers.get(address)
-        if self._embedded(address) != source and not self._proves(received, peer, source, now):
+        if self._embedded(address) != source and not self._proves(arrival, peer, now):
             raise Refused(MAPPING_DIFFERS)
-        self._check_destination(received)
+        self._check_destination(arrival)
         peer = peer or self._meet(address, now)
-        asked = address in self._asked
-        self._reach(peer, source, now)
-        if not received.bubble:
-            self._deliver(received.packet, peer, now)
-        elif self._of_one_host and not asked:
-            self._answer(received, peer, now)
+        # Who proved another mapping keeps it: the embedded one is known to every forger.
+        if not peer.valid(now) or peer.mapped == source:
+            self._reach(peer, source, now)
+        if not arrival.bubble:
+            self._deliver(arrival.packet, peer, now)
+        elif self._of_one_host:
+            self._answer(arrival, peer, now)
 
-    def _proves(
-        self, received: Received, peer: RelayPeer | None, source: Endpoint, now: float
-    ) -> bool:
+    def _proves(self, arrival: Arrival, peer: RelayPeer | None, now: float) -> bool:
         """Whether a client is where its address does not tell: behind a symmetric NAT."""
+        source = arrival.source
         if peer is None or not is_global_unicast(source.ip) or source.ip == self._local.ip:
             return False
         if peer.valid(now) and peer.mapped == source:
             return True
-        nonces = (t.value for t in received.trailers if t.type == teredo.TRAILER_NONCE)
-        return self._to_bubbles(received) and peer.address in self._asked and peer.nonce in nonces
+        repeated = arrival.told.nonce == peer.nonce
+        return self._to_bubbles(arrival) and peer.address in self._asked and repeated
 
-    def _to_bubbles(self, received: Received) -> bool:
-        return received.bubble and received.header.destination == self._settings.source
+    def _to_bubbles(self, arrival: Arrival) -> bool:
+        return arrival.bubble and arrival.header.destination == self._settings.source
 
-    def _check_destination(self, received: Received) -> None:
-        if self._to_bubbles(received) or received.header.destination in self._native:
+    def _check_destination(self, arrival: Arrival) -> None:
+        if self._to_bubbles(arrival) or arrival.header.destination in self._native:
             return
         raise Refused(NOT_SERVED)
 
@@ -255,14 +247,17 @@ class Relay:
         for packet in self._peers.trust(peer, now):
             self._send_data(peer, packet, now)
 
-    def _answer(self, received: Received, peer: RelayPeer, now: float) -> None:
-        """To a bubble that nobody asked for, so that the client knows its host's relay is here."""
+    def _answer(self, arrival: Arrival, peer: RelayPeer, now: float) -> None:
+        """To a bubble, so that the client knows its host's relay is here; not if we just spoke."""
         if now - peer.sent < BUBBLE_WAIT:
             return
         peer.sent = now
-        header = received.header
+        header = arrival.header
         bubble = teredo.build_bubble(header.destination, header.source)
-        self._send(peer.mapped, bubble + _repeated_nonce(received), TeredoPacket.BUBBLE)
+        # RFC 6081 section 5.2: an answer carries the nonce of the question.
+        nonce = build_trailers(Told(arrival.told.nonce))
+        payload = teredo.encapsulate(bubble, trailers=nonce)
+        self._send(peer.mapped, payload, TeredoPacket.BUBBLE)
 
     def _deliver(self, packet: bytes, peer: RelayPeer, now: float) -> None:
         """Hand a client's packet to the native side."""
@@ -286,11 +281,3 @@ class Relay:
 
     def _send(self, destination: Endpoint, payload: bytes, packet: TeredoPacket) -> None:
         self._out.datagrams.append(Datagram(self._local, destination, payload, packet))
-
-
-def _repeated_nonce(received: Received) -> bytes:
-    """RFC 6081 section 5.2: an answer carries the nonce of the question."""
-    for trailer in received.trailers:
-        if trailer.type == teredo.TRAILER_NONCE and trailer.known:
-            return teredo.build_trailer_nonce(trailer.value)
-    return b""

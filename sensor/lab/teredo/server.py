@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sensor.errors import DecodeError
 from sensor.lab.machine import Datagram, Event, Outbox
 from sensor.lab.teredo.advertisement import Advertiser
-from sensor.lab.teredo.received import Received, read, verify_checksum
+from sensor.lab.teredo.arrival import Arrival, read_without_origin
 from sensor.lab.teredo.refusal import (
     HOP_LIMIT,
     INDICATOR,
     LOOP,
-    MALFORMED,
     MAPPING_DIFFERS,
     NOT_GLOBAL,
     Refused,
@@ -33,7 +31,6 @@ from sensor.wire.addresses import (
     is_link_local6,
     parse_identifier,
 )
-from sensor.wire.cursor import Cursor
 from sensor.wire.icmpv6 import Message
 
 if TYPE_CHECKING:
@@ -90,7 +87,7 @@ class Server:
         try:
             if destination not in self.ends:
                 raise Refused(NOT_MINE)
-            self._handle(read(payload), source, destination)
+            self._handle(read_without_origin(payload, source, destination))
         except Refused as refusal:
             self.drops[str(refusal)] += 1
 
@@ -113,36 +110,36 @@ class Server:
     def next_event(self) -> Event | None:
         return self._out.take_event()
 
-    def _handle(self, received: Received, source: Endpoint, destination: Endpoint) -> None:
+    def _handle(self, arrival: Arrival) -> None:
         """The rules of RFC 4380 section 5.3.1 in their order, then by the inner destination."""
-        message = _message(received)
-        if not is_global_unicast(source.ip):
+        message = _message(arrival)
+        if not is_global_unicast(arrival.source.ip):
             raise Refused(NOT_GLOBAL)
-        if source in self.ends:
+        if arrival.source in self.ends:
             raise Refused(LOOP)
-        if message is not None and _solicits(received, message):
-            self._advertise(received, message, source, destination)
+        if message is not None and _solicits(arrival, message):
+            self._advertise(arrival, message)
             return
-        self._accept(received, source)
-        target = self._client(received.header.destination)
-        if received.header.destination == self._link_local:
-            self._reply(received, message, source, destination)
+        self._accept(arrival)
+        target = self._client(arrival.header.destination)
+        if arrival.header.destination == self._link_local:
+            self._reply(arrival, message)
         elif target is not None:
-            self._forward(received, message, source, target)
+            self._forward(arrival, message, target)
         else:
-            self._test(received, message)
+            self._test(arrival, message)
 
-    def _accept(self, received: Received, source: Endpoint) -> None:
+    def _accept(self, arrival: Arrival) -> None:
         """Take what comes from a client where it is mapped, and what goes to a client of ours."""
-        if received.authentication is not None:
+        if arrival.authentication is not None:
             raise Refused(INDICATOR)
-        inner = received.header.source
+        inner = arrival.header.source
         sender = self._client(inner)
         if sender is not None:
-            if (sender.ip, sender.port) != source:
+            if (sender.ip, sender.port) != arrival.source:
                 raise Refused(MAPPING_DIFFERS)
             return
-        target = self._client(received.header.destination)
+        target = self._client(arrival.header.destination)
         if target is None or target.server != self._primary.ip:
             raise Refused(NOT_ACCEPTED)
         if not is_link_local6(inner) and inner not in self._native:
@@ -155,60 +152,51 @@ class Server:
         legacy = self._settings.prefix == LEGACY_TEREDO_PREFIX
         return parse_identifier(address[8:], address[4:8], legacy)
 
-    def _advertise(
-        self, received: Received, message: Message, source: Endpoint, destination: Endpoint
-    ) -> None:
+    def _advertise(self, arrival: Arrival, message: Message) -> None:
         """From the address that was asked; from the other one where the cone bit asks for that."""
-        answer = self._advertiser.answer(received, message, source)
-        end = destination
-        if parse_identifier(received.header.source[8:]).cone:
-            end = self._secondary if destination == self._primary else self._primary
-        self._send(end, source, answer, TeredoPacket.ROUTER_ADVERTISEMENT)
+        answer = self._advertiser.answer(arrival, message)
+        end = arrival.end
+        if parse_identifier(arrival.header.source[8:]).cone:
+            end = self._secondary if end == self._primary else self._primary
+        self._send(end, arrival.source, answer, TeredoPacket.ROUTER_ADVERTISEMENT)
 
-    def _reply(
-        self,
-        received: Received,
-        message: Message | None,
-        source: Endpoint,
-        destination: Endpoint,
-    ) -> None:
+    def _reply(self, arrival: Arrival, message: Message | None) -> None:
         """To an echo request for the server itself."""
         if message is None or message.type != icmpv6.ECHO_REQUEST:
             raise Refused(NOT_A_TEST)
-        verify_checksum(received)
-        asking = received.header.source
+        arrival.verify_checksum()
+        asking = arrival.header.source
         reply = icmpv6.build(self._link_local, asking, icmpv6.ECHO_REPLY, 0, message.body)
         packet = ipv6.build(
             self._link_local, asking, icmpv6.PROTOCOL, reply, hop_limit=REPLY_HOP_LIMIT
         )
-        self._send(destination, source, packet, TeredoPacket.DATA)
+        self._send(arrival.end, arrival.source, packet, TeredoPacket.DATA)
 
-    def _forward(
-        self, received: Received, message: Message | None, source: Endpoint, target: TeredoAddress
-    ) -> None:
+    def _forward(self, arrival: Arrival, message: Message | None, target: TeredoAddress) -> None:
         """To where the destination says that it is mapped, trailers kept."""
         if message is not None and message.type in _NEIGHBOUR_DISCOVERY:
             raise Refused(NEIGHBOUR_DISCOVERY)  # clients believe what their server advertises
-        origin = teredo.build_origin(*source) if self._tells_origin(received, target) else None
-        payload = teredo.encapsulate(received.packet, origin=origin, trailers=[received.tail])
+        tells = self._tells_origin(arrival, target)
+        origin = teredo.build_origin(*arrival.source) if tells else None
+        payload = teredo.encapsulate(arrival.packet, origin=origin, trailers=[arrival.tail])
         kind = TeredoPacket.BUBBLE if message is None else TeredoPacket.DATA
         self._send(self._primary, Endpoint(target.ip, target.port), payload, kind)
 
-    def _tells_origin(self, received: Received, target: TeredoAddress) -> bool:
+    def _tells_origin(self, arrival: Arrival, target: TeredoAddress) -> bool:
         """To its own clients, where the inner source does not tell, as Windows's servers do."""
         if target.server != self._primary.ip:
             return False
-        return self._settings.origin_always or self._client(received.header.source) is None
+        return self._settings.origin_always or self._client(arrival.header.source) is None
 
-    def _test(self, received: Received, message: Message | None) -> None:
+    def _test(self, arrival: Arrival, message: Message | None) -> None:
         """A connectivity test goes on to its native host (RFC 4380 section 5.2.9)."""
-        if received.header.destination not in self._native:
+        if arrival.header.destination not in self._native:
             raise Refused(NOT_ROUTABLE)
         if message is None or message.type != icmpv6.ECHO_REQUEST:
             raise Refused(NOT_A_TEST)
-        if received.header.hop_limit == 0:
+        if arrival.header.hop_limit == 0:
             raise Refused(HOP_LIMIT)
-        self._out.packets.append(received.packet)
+        self._out.packets.append(arrival.packet)
 
     def _send(
         self, end: Endpoint, destination: Endpoint, payload: bytes, packet: TeredoPacket
@@ -221,21 +209,19 @@ class Server:
         self._out.datagrams.append(Datagram(end, destination, payload, packet))
 
 
-def _message(received: Received) -> Message | None:
+def _message(arrival: Arrival) -> Message | None:
     """The ICMPv6 message of a packet, None for a bubble; Refused for anything else."""
-    if received.bubble:
+    if arrival.bubble:
         return None
-    if received.header.next_header != icmpv6.PROTOCOL:
+    message = arrival.message()
+    if message is None:
         raise Refused(NOT_CARRIED)
-    if received.header.payload_length > LONGEST_MESSAGE:
+    if arrival.header.payload_length > LONGEST_MESSAGE:
         raise Refused(TOO_LONG)
-    try:
-        return icmpv6.parse(Cursor(received.packet, ipv6.HEADER_LENGTH))
-    except DecodeError:
-        raise Refused(MALFORMED) from None
+    return message
 
 
-def _solicits(received: Received, message: Message) -> bool:
-    header = received.header
+def _solicits(arrival: Arrival, message: Message) -> bool:
+    header = arrival.header
     local = is_link_local6(header.source) and header.destination == ALL_ROUTERS
     return local and message.type == icmpv6.ROUTER_SOLICITATION

@@ -13,8 +13,10 @@ from sensor.errors import DecodeError
 from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.authentication import digest
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.teredo.packets import LOCAL_HOP_LIMIT
+from sensor.lab.teredo.refusal import HOP_LIMIT, Refused
 from sensor.schema.records import Endpoint
+from sensor.schema.words import NatType
 from sensor.wire import addresses, icmpv6, ipv6, teredo
 
 ADVERTISEMENT_SOURCE = "advertisement-source"
@@ -31,7 +33,6 @@ PREFIX_LENGTH = "prefix-length"
 PREFIX = "prefix"
 PREFIX_SERVER = "prefix-server"
 
-_HOP_LIMIT = 255
 _PREFIX_BITS = 64
 _GOOD_KEY = 0  # the confirmation octet
 
@@ -59,7 +60,7 @@ def solicit(link: Link, server: Endpoint, cone: bool) -> Solicitation:
     options = _mapping_option(link)
     message = icmpv6.build_router_solicitation(source, addresses.ALL_ROUTERS, options)
     packet = ipv6.build(
-        source, addresses.ALL_ROUTERS, icmpv6.PROTOCOL, message, hop_limit=_HOP_LIMIT
+        source, addresses.ALL_ROUTERS, icmpv6.PROTOCOL, message, hop_limit=LOCAL_HOP_LIMIT
     )
     nonce = link.rng.randbytes(teredo.NONCE_LENGTH)
     payload = _authentication(link, nonce, packet) + packet
@@ -69,7 +70,7 @@ def solicit(link: Link, server: Endpoint, cone: bool) -> Solicitation:
 def _mapping_option(link: Link) -> tuple[icmpv6.Option, ...]:
     if not link.style.tells_mapping or link.mapped is None:
         return ()
-    flags = addresses.FLAG_CONE if link.style.cone_phase else 0
+    flags = addresses.FLAG_CONE if link.nat is NatType.CONE else 0
     mapped = addresses.TeredoAddress(bytes(4), flags, link.mapped.port, link.mapped.ip, False)
     return (icmpv6.Option(icmpv6.OPTION_SOURCE_LINK_LAYER, bytes(6) + mapped.identifier),)
 
@@ -109,6 +110,8 @@ def _check_ends(link: Link, solicitation: Solicitation, arrival: Arrival) -> Non
         raise Refused(ADVERTISEMENT_SOURCE)
     if arrival.header.destination != solicitation.source:
         raise Refused(ADVERTISEMENT_DESTINATION)
+    if arrival.header.hop_limit != LOCAL_HOP_LIMIT:
+        raise Refused(HOP_LIMIT)
 
 
 def _check_authentication(link: Link, solicitation: Solicitation, arrival: Arrival) -> None:

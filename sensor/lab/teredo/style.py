@@ -32,9 +32,11 @@ class Style:
     tells_mapping: bool = False  # the former mapping in a source link-layer option, as XP does
     legacy_prefix: bool = False  # 3ffe:831f::/32
     bubble_hop_limit: int = BUBBLE_HOP_LIMIT
+    keyed_bubbles: bool = False  # its own come from a link-local address made for each peer
     trial: Trial = Trial.OWN
     trial_hop_limit: int = 64
     trailers: bool = True  # RFC 6081
+    offers_port: bool = False  # behind every symmetric NAT, not only one that keeps port numbers
     jitter: tuple[float, float] = (0.75, 1.0)  # of the refresh interval (RFC 4380 section 5.2)
 
 
@@ -53,10 +55,12 @@ WINDOWS_7 = Style(
     soliciting=bytes.fromhex("0000fffffffffffe"),
     trial=Trial.WINDOWS,
     trial_hop_limit=21,
+    offers_port=True,
 )
 MIREDO = Style(
     asks_secondary=False,
     bubble_hop_limit=0,
+    keyed_bubbles=True,
     trial=Trial.MIREDO,
     trial_hop_limit=128,
     trailers=False,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.teredo.refusal import TRAILER, Refused
 from sensor.schema.records import Endpoint
 from sensor.wire import teredo
 
-UNKNOWN_TRAILER = "unknown-trailer"
+NONCE_LENGTH = 4  # octets (section 4.2)
 
 # An unknown type with these two top bits forbids to take the packet (RFC 6081 section 4.1).
 _TOP_BITS = 0xC0
@@ -17,7 +17,7 @@ _MUST_DISCARD = 0x40
 
 
 class Told(NamedTuple):
-    """The trailers that a client acts on; of several of a type the first counts."""
+    """The trailers that an endpoint acts on; of several of a type the first counts."""
 
     nonce: bytes | None = None  # section 4.2
     random_port: int | None = None  # section 4.5
@@ -27,12 +27,16 @@ class Told(NamedTuple):
 NOTHING = Told()
 
 
+def check_trailers(trailers: Iterable[teredo.Trailer]) -> None:
+    """Refused for a type that must be understood and is not."""
+    if any(trailer.type & _TOP_BITS == _MUST_DISCARD for trailer in trailers):
+        raise Refused(TRAILER)
+
+
 def read_trailers(trailers: Iterable[teredo.Trailer]) -> Told:
-    """What well-formed trailers say; Refused for a type that must be understood and is not."""
+    """What well-formed trailers say."""
     told = NOTHING
     for trailer in trailers:
-        if trailer.type & _TOP_BITS == _MUST_DISCARD:
-            raise Refused(UNKNOWN_TRAILER)
         if trailer.known:
             told = _with(told, trailer)
     return told

@@ -5,22 +5,17 @@ from __future__ import annotations
 from sensor.lab.teredo.attempts import Attempts
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.link import Link
+from sensor.lab.teredo.packets import MTU, is_whole
 from sensor.lab.teredo.peers import Peers
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.teredo.refusal import MALFORMED, NOT_GLOBAL, TOO_BIG, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
-from sensor.wire import ipv6
 from sensor.wire.addresses import TeredoAddress, is_global6
 
-MTU = 1_280  # octets (RFC 4380 section 5.1.2)
-
-NOT_IPV6 = "not-ipv6"
-TOO_BIG = "too-big"
 NOT_QUALIFIED = "not-qualified"
 SOURCE_NOT_OURS = "source-not-ours"
 DESTINATION_NOT_GLOBAL = "destination-not-global"
 DESTINATION_OURS = "destination-ours"
-EMBEDDED_NOT_GLOBAL = "embedded-not-global"
 
 
 class Transmission:
@@ -46,14 +41,12 @@ class Transmission:
         if contact is None:
             contact = Contact(destination, self._link.settings.local, now)
             self._peers.add(contact)
-        self._peers.queue(contact, packet, now)
+        self._peers.queue(contact, packet)
         self._attempts.begin(contact, now)
 
     def _check(self, packet: bytes) -> None:
-        if len(packet) < ipv6.HEADER_LENGTH or packet[0] >> 4 != 6:
-            raise Refused(NOT_IPV6)
-        if len(packet) != ipv6.HEADER_LENGTH + int.from_bytes(packet[4:6]):
-            raise Refused(NOT_IPV6)
+        if not is_whole(packet):
+            raise Refused(MALFORMED)
         if len(packet) > MTU:
             raise Refused(TOO_BIG)
         if self._link.address is None:
@@ -68,7 +61,7 @@ class Transmission:
     def _check_peer(self, peer: TeredoAddress) -> None:
         reachable = self._link.may_reach(peer.ip) and self._link.may_reach(peer.server)
         if not reachable or not peer.port:
-            raise Refused(EMBEDDED_NOT_GLOBAL)
+            raise Refused(NOT_GLOBAL)
         # The own endpoint under other flags: bubbles would come back from the NAT.
         if Endpoint(peer.ip, peer.port) == self._link.mapped:
             raise Refused(DESTINATION_OURS)

@@ -30,9 +30,9 @@ class Trials:
         link = self._link
         if link.address is None:
             return
-        echo = self._echo(link.address, contact.address, now)
+        echo = self._echo(link.address, contact, now)
         message = icmpv6.build_echo_request(link.address, contact.address, echo)
-        contact.trial = message[4:]
+        contact.trials += (message[4:],)
         packet = ipv6.build(
             link.address,
             contact.address,
@@ -42,21 +42,24 @@ class Trials:
         )
         link.send(packet, link.server, TeredoPacket.CONNECTIVITY_TEST)
 
-    def _echo(self, source: bytes, destination: bytes, now: float) -> icmpv6.Echo:
+    def _echo(self, source: bytes, contact: Contact, now: float) -> icmpv6.Echo:
         rng, form = self._link.rng, self._link.style.trial
         if form is Trial.MIREDO:
             seconds = int(now) & 0xFFFFFFFF
-            keyed = seconds.to_bytes(4) + source + destination
+            keyed = seconds.to_bytes(4) + source + contact.address
             data = (seconds >> 16).to_bytes(2) + hmac.digest(self._key, keyed, "md5")
             return icmpv6.Echo(self._process, seconds & 0xFFFF, data)
-        data = bytes(4) if form is Trial.WINDOWS else rng.randbytes(_OWN_DATA)
+        data = contact.mapped.ip if form is Trial.WINDOWS else rng.randbytes(_OWN_DATA)
         return icmpv6.Echo(rng.getrandbits(16), rng.getrandbits(16), data)
 
     def answered(self, contact: Contact, message: icmpv6.Message | None) -> bool:
-        """Whether a message is the reply to the request under way, which it then ends."""
-        if message is None or message.type != icmpv6.ECHO_REPLY or contact.trial is None:
+        """Whether a message is the reply to a request under way, which it then ends.
+
+        It may be to an earlier one: some hosts are further away than the time between two.
+        """
+        if message is None or message.type != icmpv6.ECHO_REPLY:
             return False
-        if not hmac.compare_digest(message.body, contact.trial):
+        if not any(hmac.compare_digest(message.body, body) for body in contact.trials):
             return False
-        contact.trial = None
+        contact.trials = ()
         return True

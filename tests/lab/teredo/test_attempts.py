@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from sensor.lab.teredo.attempts import ATTEMPTS_LIMITED, NOT_PROVED, NOT_REACHED, Attempts
+from sensor.lab.teredo.attempts import ATTEMPTS_LIMITED, NOT_PROVED, Attempts
 from sensor.lab.teredo.bubbles import Bubbles
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.discovery import GROUP, Discovery
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.peers import Peers
+from sensor.lab.teredo.peers import QUEUE_LOST, Peers
 from sensor.lab.teredo.ports import Ports
+from sensor.lab.teredo.refusal import NOT_REACHED
 from sensor.lab.teredo.settings import PeerLimits
 from sensor.lab.teredo.trial import Trials
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire.addresses import packed
-from tests.lab.teredo.world import LOCAL, NATIVE, PUBLIC, address_of, data, link
+from tests.lab.teredo.parties import data
+from tests.lab.teredo.world import LOCAL, NATIVE, PUBLIC, address_of, link
 
 PEER_END = Endpoint(packed("203.0.113.9"), 60_000)
 PEER = address_of(PEER_END)
@@ -37,7 +39,7 @@ class Bench:
             self.peers.add(contact)
         own = self.link.address or b""
         ends = (address, own) if inward else (own, address)
-        self.peers.queue(contact, data(*ends), now)
+        self.peers.queue(contact, data(*ends))
         self.attempts.begin(contact, now)
         return contact
 
@@ -58,7 +60,7 @@ def test_a_native_peer_is_asked_four_times_and_then_unreachable() -> None:
     assert first.packet is TeredoPacket.CONNECTIVITY_TEST
     assert bench.run() == [2.0, 4.0, 6.0]
     assert contact not in bench.attempts
-    assert (contact.queue, contact.trial) == ([], None)
+    assert (contact.queue, contact.trials) == ([], ())
     assert bench.link.drops == {NOT_REACHED: 1}
     assert len(bench.link.outbox.packets) == 1
 
@@ -137,7 +139,7 @@ def test_who_was_put_out_of_the_table_is_tried_no_more() -> None:
     bench.peers.remove(bench.begin(NATIVE))
     bench.link.outbox.take_datagrams()
     assert bench.run() == []
-    assert bench.link.drops == {}
+    assert bench.link.drops == {QUEUE_LOST: 1}
 
 
 def test_all_end_with_the_address() -> None:

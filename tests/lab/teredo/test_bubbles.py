@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensor.lab.machine import Datagram
-from sensor.lab.teredo.bubbles import BUBBLES, Bubbles
+from sensor.lab.teredo.bubbles import ALTERNATES_A_SECOND, ALTERNATES_LIMITED, BUBBLES, Bubbles
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.ports import Ports
@@ -128,3 +128,22 @@ def test_off_line_nothing_is_sent() -> None:
     made.address = None
     bubbles.knock(contact, PEER, 0.0)
     assert made.outbox.datagrams == []
+
+
+def test_who_lists_many_ends_cannot_have_a_network_scanned() -> None:
+    made, bubbles, _ = ready()
+    peer = PEER._replace(ip=PUBLIC)
+    listed = tuple(Endpoint(bytes([192, 168, 0, 3]), port) for port in range(1, 5))
+    for number in range(100):
+        contact = Contact(number.to_bytes(16), LOCAL, 0.0)
+        bubbles.answer(contact, peer, Told(alternates=listed), 0.0)
+    tried = [d for d in made.outbox.take_datagrams() if d.destination in listed]
+    assert len(tried) == ALTERNATES_A_SECOND
+    assert made.drops == {ALTERNATES_LIMITED: 400 - ALTERNATES_A_SECOND}
+
+
+def test_a_peer_that_is_reached_where_its_address_says_is_answered_once() -> None:
+    made, bubbles, contact = ready()
+    contact.trusted, contact.heard, contact.mapped = True, 0.0, EMBEDDED
+    bubbles.answer(contact, PEER, NOTHING, 1.0)
+    assert [d.destination for d in made.outbox.take_datagrams()] == [EMBEDDED]

@@ -9,10 +9,13 @@ from sensor.schema.records import Endpoint
 from sensor.schema.words import NatType, TeredoPacket
 from sensor.wire import addresses, icmpv6, ipv6, teredo
 from sensor.wire.addresses import packed
+from tests.lab.teredo.parties import data
 from tests.lab.teredo.world import (
     LOCAL,
     MAPPED,
     NATIVE,
+    OTHER,
+    OTHER_LOCAL,
     PUBLIC,
     RELAY,
     SECOND,
@@ -20,12 +23,9 @@ from tests.lab.teredo.world import (
     Host,
     Nat,
     World,
+    address_of,
     bubbles,
-    data,
 )
-
-OTHER = packed("203.0.113.9")
-OTHER_LOCAL = Endpoint(packed("192.168.7.7"), 41_000)
 
 
 def qualified(world: World, nat: Nat | None = None, **settings: object) -> Host:
@@ -350,3 +350,82 @@ def test_windows_trailers_stand_on_its_indirect_bubbles_only() -> None:
     assert kinds == [teredo.TRAILER_NONCE, teredo.TRAILER_ALTERNATE_ADDRESS]
     answer = bubbles(second)[0]
     assert teredo.parse(answer.payload).trailers[0] == teredo.parse(indirect.payload).trailers[0]
+
+
+def test_a_native_host_three_seconds_away_is_reached_all_the_same() -> None:
+    """Its answers come when the next request has left already."""
+    world = World()
+    host = qualified(world)
+    world.fate = lambda: [0.75]
+    world.send(host, data(host.address, NATIVE, b"far"))
+    world.run(20.0)
+    assert data(host.address, NATIVE, b"far") in [datagram.payload for datagram in host.sent]
+    assert host.client.drops == {}
+
+
+@pytest.mark.parametrize("style", [OWN, MIREDO], ids=["own", "miredo"])
+def test_a_client_that_was_stopped_can_be_started_again(style: Style) -> None:
+    world = World()
+    host = qualified(world, style=style, local_discovery=True)
+    host.client.stop(world.now)
+    world.run(50.0)
+    host.sent.clear()
+    host.client.start(world.now)
+    assert host.client.state == "starting"
+    world.drain(host)
+    world.run(1.0)
+    assert host.client.state == "qualified"
+    assert any(datagram.ttl == 1 for datagram in host.sent)  # neighbours are told, too
+    world.send(host, data(host.address, NATIVE, b"again"))
+    world.run(1.0)
+    assert host.sent[-1].payload == data(host.address, NATIVE, b"again")
+
+
+@pytest.mark.parametrize("style", [OWN, WINDOWS_XP, MIREDO], ids=["own", "xp", "miredo"])
+def test_after_a_long_sleep_it_finds_its_feet(style: Style) -> None:
+    world = World()
+    host = qualified(world, style=style, interval_port=40_001)
+    world.send(host, data(host.address, NATIVE))
+    world.run(1.0)
+    host.nat.forget()
+    world.now += 86_400.0
+    world.send(host, data(host.address, NATIVE, b"old address"))
+    world.run(150.0)
+    assert host.client.state == "qualified"
+    assert host.client.mapped != MAPPED
+    world.send(host, data(host.address, NATIVE, b"awake"))
+    world.run(1.0)
+    assert data(host.address, NATIVE, b"awake") in [datagram.payload for datagram in host.sent]
+
+
+def test_what_waits_for_a_peer_goes_with_the_address_and_is_counted() -> None:
+    world = World()
+    host = qualified(world)
+    world.lost = lambda datagram: datagram.packet is TeredoPacket.CONNECTIVITY_TEST
+    due = host.client.get_timer()
+    assert due is not None
+    world.run(due - world.now - 1.0)
+    host.nat.forget()
+    before = host.address
+    world.send(host, data(before, NATIVE))
+    world.run(2.0)
+    assert host.address != before
+    assert host.client.drops == {"queue-lost": 1}
+    world.run(20.0)
+    assert host.got == []
+
+
+def test_an_extra_end_is_used_by_its_own_peer_only() -> None:
+    """It is closed with that one: another's packets would leave from an end that is no more."""
+    world = World()
+    host = qualified(world, Nat(PUBLIC, symmetric=True, preserving=True))
+    world.send(host, data(host.address, address_of(Endpoint(OTHER, 60_000))))
+    (extra,) = [end for end in host.client.ends if end != LOCAL]
+    second = Endpoint(OTHER, 60_001)
+    packet = data(address_of(second), host.address)
+    host.client.receive_datagram(packet, second, extra, world.now)
+    world.run(31.0)
+    assert list(host.client.ends) == [LOCAL]
+    host.client.receive_datagram(packet, second, extra, world.now)
+    world.send(host, data(host.address, address_of(second), b"still"))
+    assert (host.sent[-1].source, host.sent[-1].destination) == (LOCAL, second)

@@ -11,7 +11,8 @@ from sensor.lab.teredo.refusal import Refused
 from sensor.schema.records import Endpoint
 from sensor.wire import addresses, teredo
 from sensor.wire.addresses import packed
-from tests.lab.teredo.world import LOCAL, MAPPED, NATIVE, PUBLIC, RELAY, address_of, data, link
+from tests.lab.teredo.parties import data
+from tests.lab.teredo.world import LOCAL, MAPPED, NATIVE, PUBLIC, RELAY, address_of, link
 
 NEIGHBOUR = Endpoint(packed("192.168.0.3"), 41_000)
 ITS_ADDRESS = address_of(Endpoint(PUBLIC, 50_001))
@@ -72,5 +73,11 @@ def test_anything_else_is_refused(wrong: Arrival, word: str) -> None:
 def test_off_line_it_announces_nothing() -> None:
     made = link(local_discovery=True)
     made.address = None
+    Discovery(made).announce()
+    assert made.outbox.datagrams == []
+
+
+def test_nothing_is_announced_where_it_is_off() -> None:
+    made = link()
     Discovery(made).announce()
     assert made.outbox.datagrams == []

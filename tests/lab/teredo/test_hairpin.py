@@ -32,7 +32,9 @@ def test_nobody_else_has_the_client_knock_inside_its_network() -> None:
     assert alternates(link(hairpin=False), peer(), Told(alternates=(NEIGHBOUR,))) == []
 
 
-@pytest.mark.parametrize("ip", ["0.0.0.1", "127.0.0.1", "224.0.0.253", "255.255.255.255"])
+@pytest.mark.parametrize(
+    "ip", ["0.0.0.1", "127.0.0.1", "192.168.0.255", "224.0.0.253", "255.255.255.255"]
+)
 def test_what_is_no_host_is_left_out(ip: str) -> None:
     listed = (Endpoint(packed(ip), 1), Endpoint(NEIGHBOUR.ip, 0))
     assert alternates(link(), peer(), Told(alternates=listed)) == []

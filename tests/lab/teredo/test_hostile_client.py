@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from sensor.lab.machine import Datagram
+from sensor.lab.teredo.attempts import REPEATS
 from sensor.lab.teredo.client import Client
 from sensor.lab.teredo.discovery import GROUP
 from sensor.lab.teredo.ports import PORTS_OPEN
@@ -17,6 +19,7 @@ from sensor.lab.teredo.style import MIREDO, OWN, WINDOWS_7, WINDOWS_XP
 from sensor.schema.records import Endpoint
 from sensor.wire import addresses, icmpv6, ipv6, teredo
 from sensor.wire.addresses import packed
+from tests.lab.teredo.parties import data
 from tests.lab.teredo.world import (
     DELAY,
     LOCAL,
@@ -31,10 +34,11 @@ from tests.lab.teredo.world import (
     address_of,
     advertisement,
     client_settings,
-    data,
 )
 
 LIMITS = PeerLimits(peers=8, queued_packets=3, queued_octets=2_000)
+# To one indirect bubble: to its sender, its random port, four alternates, and its server.
+MOST_A_STEP = 7
 LONGEST_WAIT = 300.0  # seconds: no timer of a client is further away
 NEIGHBOUR = Endpoint(packed("192.168.0.3"), 41_000)
 ENDS = [SERVER, SECOND, RELAY, MAPPED, NEIGHBOUR, Endpoint(packed("203.0.113.9"), 60_000)]
@@ -93,6 +97,12 @@ class Victim:
 
     def give(self, payload: bytes, source: Endpoint, end: Endpoint = LOCAL) -> None:
         self.client.receive_datagram(payload, source, end, self.now)
+        sent = self.client.datagrams_to_send()
+        assert len(sent) <= MOST_A_STEP
+        self.remember(sent)
+
+    def remember(self, sent: list[Datagram]) -> None:
+        self.sent = (self.sent + [datagram.payload for datagram in sent])[-50:]
 
     def bubble(self, front: bytes, source: bytes, behind: list[bytes], end: Endpoint) -> None:
         bubble = teredo.build_bubble(source, self.own())
@@ -141,7 +151,7 @@ class Victim:
 
     def check(self) -> None:
         client = self.client
-        self.sent = (self.sent + [d.payload for d in client.datagrams_to_send()])[-50:]
+        self.remember(client.datagrams_to_send())
         client.ipv6_to_deliver()
         due = client.get_timer()
         assert due is not None
@@ -149,6 +159,7 @@ class Victim:
         assert len(client.ends) <= 2 + PORTS_OPEN
         assert len(client._peers) <= LIMITS.peers
         assert len(client._attempts) <= LIMITS.peers
+        assert all(len(peer.trials) <= 1 + REPEATS for peer in client._peers.all())
         assert client._peers.queued_octets <= LIMITS.queued_octets
         assert (client.state == "qualified") is (client.address is not None)
 

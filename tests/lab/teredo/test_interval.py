@@ -11,7 +11,8 @@ from sensor.lab.teredo.refusal import Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire import teredo
-from tests.lab.teredo.world import LOCAL, PUBLIC, SERVER, advertisement, data, link
+from tests.lab.teredo.parties import data
+from tests.lab.teredo.world import LOCAL, PUBLIC, RELAY, SERVER, advertisement, link
 
 SECOND_END = Endpoint(LOCAL.ip, 40_001)
 SECOND_MAPPED = Endpoint(PUBLIC, 50_001)
@@ -120,3 +121,24 @@ def test_off_line_a_round_ends_without_a_verdict() -> None:
     made.address = None
     search.handle_timer(60.0)
     assert (search.done, search.due) == (False, None)
+
+
+def test_a_probe_that_did_not_come_by_the_server_proves_nothing() -> None:
+    """Peers know the client's address and can guess the second one's: it is no secret."""
+    made, search = searching()
+    search.start(0.0)
+    qualify(made, search, 0.0)
+    search.handle_timer(60.0)
+    (probe,) = made.outbox.take_datagrams()
+    forged = read_arrival(probe.payload, RELAY, SECOND_END)
+    with pytest.raises(Refused, match=f"^{INTERVAL_PACKET}$"):
+        search.receive(forged, 60.1)
+    assert search.current == 30.0
+
+
+@pytest.mark.parametrize("refresh", [90.0, 200.0])
+def test_an_interval_that_is_long_enough_is_not_searched(refresh: float) -> None:
+    made, search = searching(refresh=refresh)
+    search.start(0.0)
+    assert (search.done, search.current, search.end) == (True, refresh, None)
+    assert made.outbox.datagrams == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sensor.lab.teredo.peers import EVICTED, NO_ROOM, SECOND_CHANCES, VALID, Peer, Peers
+from sensor.lab.teredo.peers import EVICTED, NO_ROOM, QUEUE_LOST, SECOND_CHANCES, VALID, Peer, Peers
 from sensor.lab.teredo.settings import PeerLimits
 from sensor.schema.records import Endpoint
 
@@ -45,8 +45,8 @@ def test_queues_are_bounded_for_one_peer_and_for_all() -> None:
     peers.add(first)
     peers.add(second)
     for packet in (b"a" * 10, b"b" * 10, b"c"):
-        peers.queue(first, packet, 100.0)
-    peers.queue(second, b"d" * 6, 100.0)
+        peers.queue(first, packet)
+    peers.queue(second, b"d" * 6)
     assert drops[NO_ROOM] == 2
     assert peers.trust(first, 101.0) == [b"a" * 10, b"b" * 10]
     assert peers.queued_octets == 0
@@ -64,11 +64,11 @@ def test_the_queue_of_who_goes_makes_room() -> None:
     peers: Peers[Peer] = Peers(PeerLimits(peers=1, queued_octets=10), Counter())
     first, second = peer(1), peer(2)
     peers.add(first)
-    peers.queue(first, b"a" * 10, 100.0)
+    peers.queue(first, b"a" * 10)
     peers.add(second)
     assert peers.queued_octets == 0
-    peers.queue(second, b"b" * 10, 101.0)
-    assert (peers.queued_octets, second.queued_at) == (10, 101.0)
+    peers.queue(second, b"b" * 10)
+    assert peers.queued_octets == 10
     peers.remove(second)
     assert (peers.queued_octets, len(peers)) == (0, 0)
 
@@ -111,3 +111,17 @@ def test_trust_ends_the_count_of_bubbles() -> None:
     peers.add(known)
     assert peers.trust(known, 100.0) == []
     assert (known.bubbles, known.trusted, known.heard) == (0, True, 100.0)
+
+
+def test_what_waited_for_one_that_went_is_counted() -> None:
+    drops: Counter[str] = Counter()
+    peers: Peers[Peer] = Peers(PeerLimits(peers=1), drops)
+    first = peer(1)
+    peers.add(first)
+    peers.queue(first, b"a")
+    peers.queue(first, b"b")
+    peers.add(peer(2))
+    assert drops == {EVICTED: 1, QUEUE_LOST: 2}
+    assert peers.queued_octets == 0
+    peers.remove(peer(2))
+    assert drops[QUEUE_LOST] == 2

@@ -114,3 +114,22 @@ def test_all_are_closed_with_the_address() -> None:
         ports.open(contact(number), 0.0)
     ports.close_all(1.0)
     assert ports.ends == []
+
+
+def test_who_was_reached_on_an_end_that_closes_has_to_be_reached_anew() -> None:
+    _, ports = preserving()
+    user = contact()
+    end = ports.open(user, 0.0)
+    assert end is not None
+    use(user, end, 9.0)
+    ports.close_all(10.0)
+    assert (user.local, user.valid(10.0)) == (LOCAL, False)
+
+
+def test_answers_leave_from_the_peers_own_end_or_the_one_for_service() -> None:
+    _, ports = preserving()
+    one, two = contact(1), contact(2)
+    end = ports.open(one, 0.0)
+    assert end is not None
+    assert ports.answering(one, end) == end
+    assert ports.answering(one, LOCAL) == ports.answering(two, end) == LOCAL

@@ -6,12 +6,14 @@ import pytest
 
 from sensor.lab.machine import Datagram
 from sensor.lab.teredo import reception as words
+from sensor.lab.teredo.refusal import MAPPING_DIFFERS
 from sensor.lab.teredo.settings import PeerLimits
 from sensor.lab.teredo.style import MIREDO, OWN, Style
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire import addresses, icmpv6, ipv6, teredo
 from sensor.wire.addresses import packed
+from tests.lab.teredo.parties import data
 from tests.lab.teredo.world import (
     LOCAL,
     MAPPED,
@@ -24,7 +26,6 @@ from tests.lab.teredo.world import (
     Nat,
     World,
     address_of,
-    data,
 )
 
 PEER_END = Endpoint(packed("203.0.113.9"), 60_000)
@@ -181,7 +182,7 @@ def test_another_nonce_or_none_proves_nothing(trailer: bytes) -> None:
     bench = Bench()
     bench.send(PEER)
     assert bench.give(bench.bubble(PEER) + trailer, ELSEWHERE) == []
-    assert refused(bench, words.MAPPING_MISMATCH)
+    assert refused(bench, MAPPING_DIFFERS)
 
 
 def test_a_reply_through_another_relay_teaches_the_new_one() -> None:
@@ -247,7 +248,7 @@ def wrong_packets() -> list[tuple[str, bytes, Endpoint, str]]:
         ("stranger's bubble", bubble, RELAY, words.STRANGERS_BUBBLE),
         ("source", data(RELAY_LINK_LOCAL, own), RELAY, words.SOURCE_NOT_GLOBAL),
         ("multicast source", data(addresses.ALL_NODES, own), RELAY, words.SOURCE_NOT_GLOBAL),
-        ("mapping", data(PEER, own), ELSEWHERE, words.MAPPING_MISMATCH),
+        ("mapping", data(PEER, own), ELSEWHERE, MAPPING_DIFFERS),
         ("cut", packet[:-1], RELAY, "length"),
     ]  # fmt: skip
 
@@ -267,7 +268,7 @@ def test_a_damaged_reply_proves_nothing() -> None:
     bench = Bench()
     (request,) = bench.send(NATIVE)
     assert bench.give(bench.reply(request)[:-1] + b"?", RELAY) == []
-    assert refused(bench, "checksum")
+    assert refused(bench, "bad-checksum")
 
 
 def test_a_neighbours_discovery_is_answered_and_its_packets_taken() -> None:
@@ -280,3 +281,78 @@ def test_a_neighbours_discovery_is_answered_and_its_packets_taken() -> None:
     bench.give(data(PEER, bench.own), neighbour)
     assert bench.client.ipv6_to_deliver() == [data(PEER, bench.own)]
     assert bench.send(PEER)[0].destination == neighbour
+
+
+def test_whatever_a_known_peer_says_releases_what_waits_for_it() -> None:
+    bench = Bench()
+    bench.give(data(PEER, bench.own), PEER_END)
+    bench.now += 31.0
+    assert bench.send(PEER, b"waits")[0].packet is TeredoPacket.BUBBLE
+    (sent,) = bench.give(data(PEER, bench.own), PEER_END)
+    assert sent.payload == data(bench.own, PEER, b"waits")
+    assert len(bench.client.ipv6_to_deliver()) == 2
+
+
+def test_the_answer_to_a_trial_is_never_the_hosts_even_if_nothing_waited() -> None:
+    bench = Bench(limits=PeerLimits(queued_octets=10))
+    for _ in range(2):
+        (request,) = bench.send(NATIVE)
+        bench.give(bench.reply(request), RELAY)
+        bench.now += 31.0
+    assert bench.client.ipv6_to_deliver() == []
+    assert bench.client.drops == {"queue-full": 2}
+
+
+def test_a_peer_whose_server_can_be_nobody_is_answered_directly_alone() -> None:
+    bench = Bench()
+    peer = address_of(PEER_END, server=packed("10.0.0.1"))
+    assert [d.destination for d in bench.give(bench.bubble(peer), SERVER)] == [PEER_END]
+
+
+@pytest.mark.parametrize(("ip", "taken"), [("192.168.0.3", 1), ("10.9.9.9", 0)])
+def test_alternates_on_the_own_network_alone_are_as_good_as_found(ip: str, taken: int) -> None:
+    bench = Bench()
+    neighbour, end = address_of(Endpoint(MAPPED.ip, 50_007)), Endpoint(packed(ip), 41_000)
+    listed = teredo.build_trailer_alternate([end])
+    assert end in [d.destination for d in bench.give(bench.bubble(neighbour) + listed, SERVER)]
+    bench.give(data(neighbour, bench.own), end)
+    assert len(bench.client.ipv6_to_deliver()) == taken
+
+
+def test_who_speaks_for_a_host_under_trial_uses_no_other_trial_up() -> None:
+    bench = Bench()
+    bench.send(NATIVE)
+    for _ in range(2 * words.TRIALS_A_SECOND):
+        bench.give(data(NATIVE, bench.own), ELSEWHERE)
+    other = NATIVE[:-1] + b"\x09"
+    assert len(bench.give(data(other, bench.own), ELSEWHERE)) == 1
+    assert words.TRIALS_LIMITED not in bench.client.drops
+
+
+def test_a_relay_that_knocked_once_is_not_the_only_one_for_ever() -> None:
+    bench = Bench()
+    for relay in (ELSEWHERE, RELAY):
+        (request,) = bench.give(data(NATIVE, bench.own), relay)
+        bench.give(bench.reply(request), relay)
+        assert bench.client.ipv6_to_deliver() == [data(NATIVE, bench.own)]
+
+
+def test_two_peers_at_one_mapping_are_told_apart_by_their_addresses() -> None:
+    bench = Bench()
+    twins = [address_of(PEER_END, flags) for flags in (0x0400, 0x0800)]
+    bench.send(twins[0], b"waits")
+    bench.give(bench.bubble(twins[1]), PEER_END)
+    assert bench.send(twins[1])[0].packet is TeredoPacket.DATA
+    assert bench.send(twins[0], b"waits, too") == []
+    released = bench.give(bench.bubble(twins[0]), PEER_END)
+    assert [d.payload[24:40] for d in released] == [twins[0]] * 2
+
+
+def test_without_its_server_nobody_makes_it_send_anything_to_others() -> None:
+    """Whatever a stranger says, answers go to him, or to the client's server as a trial."""
+    bench = Bench()
+    for source in (PEER, NATIVE, RELAY_LINK_LOCAL, addresses.ALL_NODES):
+        for packet in (bench.bubble(source) + NONCE, data(source, bench.own)):
+            for front in (b"", ORIGIN):
+                ends = {d.destination for d in bench.give(front + packet, ELSEWHERE)}
+                assert ends <= {ELSEWHERE, SERVER}

@@ -6,9 +6,27 @@ import re
 from collections import Counter
 from types import ModuleType
 
-from sensor.lab.teredo import advertisement, errors, peers, refusal, relay, server
+from sensor.lab.teredo import (
+    advertisement,
+    attempts,
+    bubbles,
+    discovery,
+    errors,
+    interval,
+    maintenance,
+    peers,
+    ports,
+    reception,
+    refusal,
+    server,
+    solicitation,
+    transmission,
+)
 
-WITH_WORDS = (refusal, advertisement, errors, peers, relay, server)
+WITH_WORDS = (
+    refusal, advertisement, attempts, bubbles, discovery, errors, interval, maintenance, peers,
+    ports, reception, server, solicitation, transmission,
+)  # fmt: skip
 
 
 def words(module: ModuleType) -> dict[str, str]:

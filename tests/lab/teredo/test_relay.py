@@ -9,9 +9,9 @@ import pytest
 
 from sensor.lab.machine import Datagram, Machine
 from sensor.lab.teredo import errors, peers, refusal
-from sensor.lab.teredo import relay as relays
+from sensor.lab.teredo.packets import MTU
 from sensor.lab.teredo.peers import VALID
-from sensor.lab.teredo.relay import BUBBLE_WAIT, MTU, Relay
+from sensor.lab.teredo.relay import BUBBLE_WAIT, Relay
 from sensor.lab.teredo.settings import PeerLimits, RelaySettings
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
@@ -119,7 +119,7 @@ def test_three_bubbles_then_the_native_side_is_told() -> None:
     error = message(told)
     assert (error.type, error.code) == (icmpv6.UNREACHABLE, 3)
     assert icmpv6.quoted(error.body) == less_a_hop(packet)
-    assert machine.drops == {relays.UNREACHED: 1}
+    assert machine.drops == {refusal.NOT_REACHED: 1}
 
 
 def test_given_up_is_forgotten_and_may_be_tried_anew() -> None:
@@ -141,7 +141,7 @@ def test_unreachable_clients_are_told_of_so_often_and_no_more() -> None:
     for now in (2.0, 4.0, 6.0):
         machine.handle_timer(now)
     assert len(machine.ipv6_to_deliver()) == errors.A_SECOND
-    assert machine.drops == {relays.UNREACHED: 30, errors.TOO_MANY: 20}
+    assert machine.drops == {refusal.NOT_REACHED: 30, errors.TOO_MANY: 20}
 
 
 def test_clients_are_asked_in_the_order_in_which_they_are_due() -> None:
@@ -294,8 +294,8 @@ def length_field(packet: bytes, value: int) -> bytes:
     ("payload", "source", "word"),
     [
         (b"", CLIENT_END, refusal.MALFORMED),
-        (data(CLIENT, NATIVE)[:-1], CLIENT_END, refusal.MALFORMED),
-        (length_field(bubble(CLIENT, NATIVE), 1), CLIENT_END, refusal.MALFORMED),
+        (data(CLIENT, NATIVE)[:-1], CLIENT_END, refusal.LENGTH),
+        (length_field(bubble(CLIENT, NATIVE), 1), CLIENT_END, refusal.LENGTH),
         (teredo.build_origin(*CLIENT_END) + bubble(CLIENT, NATIVE), CLIENT_END, refusal.INDICATOR),
         (teredo.build_authentication(NONCE) + bubble(CLIENT, NATIVE), CLIENT_END,
          refusal.INDICATOR),
@@ -385,7 +385,7 @@ def test_native_packets_longer_than_the_link_takes_are_told_of() -> None:
     error = message(told)
     assert (error.type, int.from_bytes(error.body[:4])) == (icmpv6.TOO_BIG, MTU)
     assert len(told) == MTU
-    assert machine.drops == {relays.TOO_BIG: 1}
+    assert machine.drops == {refusal.TOO_BIG: 1}
 
 
 def test_packets_at_the_end_of_their_way_are_told_of_on_both_sides() -> None:
@@ -460,7 +460,7 @@ def test_whoever_makes_it_ask_many_makes_it_remember_few() -> None:
     for port in range(1, 11):
         machine.send_ipv6(data(NATIVE, address(Endpoint(OTHER_END.ip, port))), 0.0)
     assert len(machine.datagrams_to_send()) == 10
-    assert machine.drops == {peers.EVICTED: 6}
+    assert machine.drops == {peers.EVICTED: 6, peers.QUEUE_LOST: 6}
     machine.handle_timer(2.0)
     # Those that were forgotten are not asked again.
     assert len(machine.datagrams_to_send()) == 4
@@ -502,3 +502,35 @@ def test_what_it_sends_fits_the_smallest_ipv6_link() -> None:
     (sent,) = machine.datagrams_to_send()
     datagram = udp.build(RELAY_END.ip, CLIENT_END.ip, RELAY_END.port, 1, sent.payload)
     assert len(datagram) + 20 == 1308
+
+
+def test_who_proved_another_mapping_keeps_it_whatever_comes_from_the_embedded_one() -> None:
+    """That one is in every packet's address, for any forger to read."""
+    machine = relay()
+    machine.send_ipv6(data(NATIVE, CLIENT), 0.0)
+    (asked,) = machine.datagrams_to_send()
+    nonce = teredo.build_trailer_nonce(nonce_of(asked))
+    hear(machine, bubble(CLIENT, RELAY_SOURCE, nonce), OTHER_END, 1.0)
+    machine.datagrams_to_send()
+    for now in (2.0, 12.0, 22.0):
+        hear(machine, data(CLIENT, NATIVE), CLIENT_END, now)
+        assert machine.get_timer() is None
+    machine.send_ipv6(data(NATIVE, CLIENT), 23.0)
+    (sent,) = machine.datagrams_to_send()
+    assert sent.destination == OTHER_END
+    hear(machine, data(CLIENT, NATIVE), OTHER_END, 24.0)
+    assert len(machine.ipv6_to_deliver()) == 4
+    assert machine.drops == Counter()
+    # Forgeries do not keep it alive, and after its silence the embedded mapping is good again.
+    hear(machine, data(CLIENT, NATIVE), CLIENT_END, 40.0)
+    hear(machine, data(CLIENT, NATIVE), CLIENT_END, 24.0 + VALID)
+    machine.send_ipv6(data(NATIVE, CLIENT), 24.0 + VALID)
+    assert machine.datagrams_to_send()[-1].destination == CLIENT_END
+
+
+def test_a_hosts_relay_answers_no_bubble_that_it_asked_for() -> None:
+    machine = relay(source=NATIVE, served=HOST)
+    machine.send_ipv6(data(NATIVE, CLIENT), 0.0)
+    machine.datagrams_to_send()
+    hear(machine, bubble(CLIENT, NATIVE), CLIENT_END, 5.0)
+    assert payloads(machine.datagrams_to_send()) == [data(NATIVE, CLIENT)]

@@ -201,7 +201,7 @@ def icmp(
     [
         (b"", CLIENT_END, refusal.MALFORMED),
         (bubble(CLIENT, OTHER)[:39], CLIENT_END, refusal.MALFORMED),
-        (echo(CLIENT, NATIVE)[:-1], CLIENT_END, refusal.MALFORMED),
+        (echo(CLIENT, NATIVE)[:-1], CLIENT_END, refusal.LENGTH),
         (ORIGIN + bubble(CLIENT, OTHER), CLIENT_END, refusal.INDICATOR),
         (teredo.build_authentication(NONCE) + bubble(CLIENT, OTHER), CLIENT_END, refusal.INDICATOR),
         (with_next_header(59, echo(CLIENT, OTHER)), CLIENT_END, refusal.BUBBLE_WITH_PAYLOAD),

@@ -10,10 +10,11 @@ from sensor.lab.teredo import solicitation as words
 from sensor.lab.teredo.arrival import read_arrival
 from sensor.lab.teredo.authentication import digest
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.teredo.refusal import HOP_LIMIT, Refused
 from sensor.lab.teredo.solicitation import Advertised, check, solicit
 from sensor.lab.teredo.style import OWN, WINDOWS_XP, Style
 from sensor.schema.records import Endpoint
+from sensor.schema.words import NatType
 from sensor.wire import addresses, icmpv6, ipv6, teredo
 from sensor.wire.addresses import packed
 from sensor.wire.cursor import Cursor
@@ -82,7 +83,7 @@ def test_the_solicitation_is_miredos_octet_for_octet() -> None:
 
 def test_xp_tells_its_former_mapping() -> None:
     made = link(WINDOWS_XP)
-    made.mapped = Endpoint(packed("70.55.215.234"), 3797)
+    made.mapped, made.nat = Endpoint(packed("70.55.215.234"), 3797), NatType.CONE
     payload = solicit(made, SERVER, True).payload
     assert payload.endswith(bytes.fromhex("01020000000000008000f12ab9c82815"))
     assert len(payload) == 77
@@ -131,6 +132,7 @@ def test_the_second_address_may_be_advertised_if_it_was_asked() -> None:
         ({"nonce": bytes(8)}, words.NONCE),
         ({"authenticated": False}, words.NO_AUTHENTICATION),
         ({"confirmation": 1}, words.CONFIRMATION),
+        ({"hop_limit": 254}, HOP_LIMIT),
     ],
     ids=str,
 )

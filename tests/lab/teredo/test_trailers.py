@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sensor.lab.teredo.refusal import Refused
-from sensor.lab.teredo.trailers import NOTHING, Told, build_trailers, read_trailers
+from sensor.lab.teredo.trailers import NOTHING, Told, build_trailers, check_trailers, read_trailers
 from sensor.schema.records import Endpoint
 from sensor.wire import teredo
 from sensor.wire.addresses import packed
@@ -36,7 +36,8 @@ def test_the_misprinted_type_of_a_random_port_is_understood() -> None:
 
 
 def test_of_several_the_first_counts() -> None:
-    assert read_trailers(trailers(WINDOWS + bytes.fromhex("010400000000"))) == TOLD
+    others = "010400000000 05020001 03080000 01020304 0005"
+    assert read_trailers(trailers(WINDOWS + bytes.fromhex(others))) == TOLD
 
 
 @pytest.mark.parametrize(
@@ -49,4 +50,9 @@ def test_wrong_lengths_port_0_and_other_types_say_nothing(octets: str) -> None:
 @pytest.mark.parametrize("kind", [0x40, 0x7F])
 def test_some_unknown_types_forbid_the_packet(kind: int) -> None:
     with pytest.raises(Refused, match=r"^unknown-trailer$"):
-        read_trailers(trailers(bytes([kind, 0])))
+        check_trailers(trailers(bytes([1, 0, kind, 0])))
+
+
+@pytest.mark.parametrize("kind", [0x00, 0x3F, 0x80, 0xFF])
+def test_others_do_not(kind: int) -> None:
+    check_trailers(trailers(bytes([kind, 0])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.teredo import refusal
 from sensor.lab.teredo import transmission as words
 from sensor.lab.teredo.peers import NO_ROOM
 from sensor.lab.teredo.refusal import Refused
@@ -13,8 +14,9 @@ from sensor.lab.teredo.transmission import Transmission
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire.addresses import packed
+from tests.lab.teredo.parties import data
 from tests.lab.teredo.test_attempts import Bench
-from tests.lab.teredo.world import LOCAL, MAPPED, NATIVE, RELAY, SERVER, address_of, data
+from tests.lab.teredo.world import LOCAL, MAPPED, NATIVE, RELAY, SERVER, address_of
 
 OWN_ADDRESS = address_of(MAPPED)
 PRIVATE = Endpoint(packed("10.0.0.1"), 1)
@@ -31,11 +33,11 @@ def to(destination: bytes, octets: bytes = b"data") -> bytes:
 @pytest.mark.parametrize(
     ("packet", "word"),
     [
-        (b"", words.NOT_IPV6),
-        (b"\x45" + to(NATIVE)[1:], words.NOT_IPV6),
-        (to(NATIVE)[:-1], words.NOT_IPV6),
-        (to(NATIVE) + b"\0", words.NOT_IPV6),
-        (to(NATIVE, bytes(1_241)), words.TOO_BIG),
+        (b"", refusal.MALFORMED),
+        (b"\x45" + to(NATIVE)[1:], refusal.MALFORMED),
+        (to(NATIVE)[:-1], refusal.MALFORMED),
+        (to(NATIVE) + b"\0", refusal.MALFORMED),
+        (to(NATIVE, bytes(1_241)), refusal.TOO_BIG),
         (data(NATIVE, NATIVE), words.SOURCE_NOT_OURS),
         (data(address_of(MAPPED, flags=0x0400), NATIVE), words.SOURCE_NOT_OURS),
         (to(packed("ff02::1")), words.DESTINATION_NOT_GLOBAL),
@@ -44,10 +46,10 @@ def to(destination: bytes, octets: bytes = b"data") -> bytes:
         (to(packed("fd00::1")), words.DESTINATION_NOT_GLOBAL),
         (to(OWN_ADDRESS), words.DESTINATION_OURS),
         (to(address_of(MAPPED, flags=0x0400)), words.DESTINATION_OURS),
-        (to(address_of(PRIVATE)), words.EMBEDDED_NOT_GLOBAL),
-        (to(address_of(Endpoint(RELAY.ip, 0))), words.EMBEDDED_NOT_GLOBAL),
-        (to(address_of(RELAY, server=PRIVATE.ip)), words.EMBEDDED_NOT_GLOBAL),
-        (to(address_of(RELAY, server=packed("224.0.0.253"))), words.EMBEDDED_NOT_GLOBAL),
+        (to(address_of(PRIVATE)), refusal.NOT_GLOBAL),
+        (to(address_of(Endpoint(RELAY.ip, 0))), refusal.NOT_GLOBAL),
+        (to(address_of(RELAY, server=PRIVATE.ip)), refusal.NOT_GLOBAL),
+        (to(address_of(RELAY, server=packed("224.0.0.253"))), refusal.NOT_GLOBAL),
     ],
 )
 def test_what_must_not_go_is_refused_with_its_word(packet: bytes, word: str) -> None:

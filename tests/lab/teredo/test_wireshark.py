@@ -1,4 +1,4 @@
-"""Wireshark reads what server and relay build as they mean it, and finds nothing malformed."""
+"""Wireshark reads what our endpoints build as they mean it, and finds nothing malformed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from sensor.capture.writer import PcapWriter
 from sensor.lab.machine import Datagram
 from sensor.lab.teredo.server import Server
 from sensor.lab.teredo.settings import ServerSettings
+from sensor.lab.teredo.style import MIREDO, OWN, WINDOWS_7, WINDOWS_XP, Style
 from sensor.wire import ipv4, teredo, udp
 from sensor.wire.addresses import packed, text
 from tests.lab.teredo.parties import (
@@ -34,6 +37,8 @@ from tests.lab.teredo.parties import (
     relay,
     solicitation,
 )
+from tests.lab.teredo.world import LOCAL, PUBLIC, Nat, World
+from tests.lab.teredo.world import NATIVE as world_native
 
 RAW_IP = 101  # link type
 FIELDS = (
@@ -61,6 +66,19 @@ def of_relay() -> list[Datagram]:
     return machine.datagrams_to_send()
 
 
+def of_client(style: Style) -> list[Datagram]:
+    """Its solicitations, test, announcement, data, and bubbles with all trailers it can send."""
+    world = World()
+    keeps_ports = Nat(PUBLIC, symmetric=True, preserving=True)
+    host = world.add(keeps_ports if style.trailers else Nat(PUBLIC), style=style,
+                     local_discovery=True)  # fmt: skip
+    world.run(15.0)
+    world.send(host, data(host.address, world_native))
+    world.send(host, data(host.address, OTHER))
+    world.run(8.0)
+    return host.sent
+
+
 def seen(tshark: Path, folder: Path, sent: list[Datagram]) -> list[dict[str, list[str]]]:
     capture = folder / "sent.pcap"
     with capture.open("wb") as stream:
@@ -70,6 +88,7 @@ def seen(tshark: Path, folder: Path, sent: list[Datagram]) -> list[dict[str, lis
             packet = ipv4.build(source.ip, destination.ip, udp.PROTOCOL, datagram, ttl=ttl)
             writer.write(packet, number)
     command = [str(tshark), "-r", str(capture), "-T", "json", "-d", "udp.port==3545,teredo",
+               "-d", f"udp.port=={LOCAL.port},teredo",
                "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
                "-e", "_ws.malformed", "-e", "_ws.expert.message"]  # fmt: skip
     for field in FIELDS:
@@ -83,10 +102,21 @@ def hexadecimal(field: str) -> bytes:
     return bytes.fromhex(field.removeprefix("0x").replace(":", ""))
 
 
-def test_wireshark_reads_the_same(tmp_path: Path, tshark: Path) -> None:
-    sent = of_server() + of_relay()
+SENT = {
+    "server and relay": (of_server() + of_relay(), 9),
+    **{name: (of_client(style), least) for name, style, least in (
+        ("own", OWN, 12), ("windows-xp", WINDOWS_XP, 12), ("windows-7", WINDOWS_7, 12),
+        ("miredo", MIREDO, 12),
+    )},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sent", "least"), SENT.values(), ids=SENT)
+def test_wireshark_reads_the_same(
+    sent: list[Datagram], least: int, tmp_path: Path, tshark: Path
+) -> None:
     packets = seen(tshark, tmp_path, sent)
-    assert len(packets) == len(sent) == 9
+    assert len(packets) == len(sent) >= least
     for datagram, packet in zip(sent, packets, strict=True):
         assert "_ws.malformed" not in packet
         assert not any(
@@ -104,6 +134,13 @@ def test_wireshark_reads_the_same(tmp_path: Path, tshark: Path) -> None:
         assert packet["ipv6.src"][0] == text(parsed.header.source)
         assert packet["ipv6.dst"][0] == text(parsed.header.destination)
         assert int(packet["ipv6.nxt"][0]) == parsed.header.next_header
+
+
+def test_among_them_are_all_trailers_that_we_send() -> None:
+    kinds = {t.type for d in of_client(OWN) for t in teredo.parse(d.payload).trailers}
+    assert kinds == {
+        teredo.TRAILER_NONCE, teredo.TRAILER_ALTERNATE_ADDRESS, teredo.TRAILER_RANDOM_PORT
+    }  # fmt: skip
 
 
 def test_wireshark_reads_the_advertisement(tmp_path: Path, tshark: Path) -> None:

@@ -17,6 +17,7 @@ from sensor.schema.words import TeredoPacket
 from sensor.wire import addresses, icmpv6, ipv6, teredo
 from sensor.wire.addresses import packed
 from sensor.wire.cursor import Cursor
+from tests.lab.teredo.parties import address
 
 SERVER = Endpoint(packed("198.51.100.1"), 3544)
 SECOND = Endpoint(packed("198.51.100.2"), 3544)
@@ -25,6 +26,8 @@ PUBLIC = packed("203.0.113.2")
 MAPPED = Endpoint(PUBLIC, 50_000)
 RELAY = Endpoint(packed("192.0.2.10"), 3545)
 NATIVE = packed("2a00:db8::2")
+OTHER = packed("203.0.113.9")  # the public address of a second NAT, and a host behind it
+OTHER_LOCAL = Endpoint(packed("192.168.7.7"), 41_000)
 RELAY_LINK_LOCAL = packed("fe80::f4f2:fade:f251:34f5")
 DELAY = 0.01  # seconds on any way
 
@@ -41,6 +44,7 @@ def advertisement(
     confirmation: int = 0,
     destination: bytes | None = None,
     authenticated: bool = True,
+    hop_limit: int = 255,
     origin: bool = True,
 ) -> bytes:
     """A server's answer to a solicitation's payload; the options make it a wrong one."""
@@ -58,15 +62,10 @@ def advertisement(
     )
     header = teredo.build_authentication(nonce or found, confirmation=confirmation)
     return teredo.encapsulate(
-        ipv6.build(source, to, icmpv6.PROTOCOL, message, hop_limit=255),
+        ipv6.build(source, to, icmpv6.PROTOCOL, message, hop_limit=hop_limit),
         authentication=header if authenticated else None,
         origin=teredo.build_origin(*mapped) if origin else None,
     )
-
-
-def data(source: bytes, destination: bytes, octets: bytes = b"data") -> bytes:
-    """An IPv6 packet with UDP's number and anything inside."""
-    return ipv6.build(source, destination, 17, octets)
 
 
 def link(style: Style | None = None, /, **settings: object) -> Link:
@@ -85,7 +84,7 @@ def client_settings(style: Style | None = None, **settings: object) -> ClientSet
 
 
 def address_of(mapped: Endpoint, flags: int = 0, server: bytes = SERVER.ip) -> bytes:
-    return addresses.TeredoAddress(server, flags, mapped.port, mapped.ip, False).build()
+    return address(mapped, server, flags)
 
 
 class Nat:
@@ -172,7 +171,7 @@ class World:
         host = Host(Client(chosen, Random(len(self.hosts) + 7)), nat)
         self.hosts.append(host)
         host.client.start(self.now)
-        self._drain(host)
+        self.drain(host)
         return host
 
     def run(self, seconds: float) -> None:
@@ -192,18 +191,18 @@ class World:
             for due, host in timers:
                 if due <= self.now:
                     host.client.handle_timer(self.now)
-                    self._drain(host)
+                    self.drain(host)
         raise AssertionError("busy without end")
 
     def send(self, host: Host, packet: bytes) -> None:
         host.client.send_ipv6(packet, self.now)
-        self._drain(host)
+        self.drain(host)
 
     def later(self, step: Callable[[], None]) -> None:
         for delay in self.fate():
             heapq.heappush(self._due, (self.now + delay, next(self._count), step))
 
-    def _drain(self, host: Host) -> None:
+    def drain(self, host: Host) -> None:
         host.got += host.client.ipv6_to_deliver()
         while (event := host.client.next_event()) is not None:
             host.told.append(event)
@@ -229,7 +228,7 @@ class World:
     def _deliver(self, host: Host, payload: bytes, source: Endpoint, end: Endpoint) -> None:
         def step() -> None:
             host.client.receive_datagram(payload, source, end, self.now)
-            self._drain(host)
+            self.drain(host)
 
         self.later(step)
 
