@@ -137,7 +137,7 @@ def _teredo(teredo: Teredo | None) -> Document:
         "cone": None if teredo.flags is None else teredo.cone,
         "nat_type": teredo.nat_type.text,
         "nat_reasons": list(teredo.nat_reasons),
-        "qualified": teredo.qualified_at is not None,
+        "qualified": teredo.qualified,
         "qualified_at": optional_time(teredo.qualified_at),
         "qualified_reasons": list(teredo.qualified_reasons),
         "relays": [outer_end(relay) for relay in teredo.relays],

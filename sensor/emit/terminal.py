@@ -30,6 +30,7 @@ from sensor.schema.records import (
     Proof,
     Scope,
     SensorRecord,
+    Teredo,
     TunnelRecord,
 )
 from sensor.schema.words import ExposureState, Reason, Transport, Vantage
@@ -362,11 +363,17 @@ def _qualification(tunnel: TunnelRecord, began: int) -> str:
     because = _words(teredo.nat_reasons) or "no cone test seen"
     end = f"; {nat} ({because})"
     if teredo.qualified_at is None:
-        setup = "not qualified" if teredo.qualified_reasons else "setup not seen"
+        setup = _unqualified(teredo)
         why = teredo.qualified_reasons or tunnel.reasons
         return f"{setup}, {tunnel.confidence.text}: {_words(why)}{end}"
     when = since_text(teredo.qualified_at, began)
     return f"qualified {when}, {tunnel.confidence.text}: {_words(teredo.qualified_reasons)}{end}"
+
+
+def _unqualified(teredo: Teredo) -> str:
+    if not teredo.qualified_reasons:
+        return "setup not seen"
+    return "unknown whether qualified" if teredo.qualified is None else "not qualified"
 
 
 # words

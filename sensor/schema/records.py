@@ -76,6 +76,16 @@ class Teredo(NamedTuple):
     def cone(self) -> bool:
         return bool(self.flags and self.flags & 0x8000)
 
+    @property
+    def qualified(self) -> bool | None:
+        """None behind a symmetric NAT until the client uses its address.
+
+        RFC 4380 takes it off-line there, RFC 6081 does not.
+        """
+        if self.qualified_at is None and self.nat_type is NatType.SYMMETRIC:
+            return None
+        return self.qualified_at is not None
+
 
 class Embedded(NamedTuple):
     """An IPv4 address found in an inner address of a 6in4-family tunnel."""

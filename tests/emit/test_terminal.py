@@ -275,6 +275,9 @@ def test_an_unseen_setup_is_not_claimed() -> None:
     failed = unseen._replace(qualified_reasons=("nonce-mismatch",))
     line = line_with("qualified", report(tunnel(teredo=failed)))
     assert line.startswith("   not qualified, certain: nonce mismatch; NAT type unknown (no cone")
+    symmetric = unseen._replace(qualified_reasons=("nonce-matches",), nat_type=NatType.SYMMETRIC)
+    line = line_with("qualified", report(tunnel(teredo=symmetric)))
+    assert line.startswith("   unknown whether qualified, certain: nonce matches; NAT symmetric (")
 
 
 def test_an_unknown_inside_end_claims_neither_column() -> None:
