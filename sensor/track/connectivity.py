@@ -10,20 +10,26 @@ from sensor.track.limits import TESTS_KEPT
 
 _ECHO_REPLY = 129
 
+_Test = tuple[bytes, bytes, int, int]
+
 
 class ConnectivityTests:
-    """Of all tunnels, by tunnel, address asked, identifier and sequence number."""
+    """By the client's Teredo address, address asked, identifier and sequence number.
+
+    Not by its outer end: a symmetric NAT shows the server one, and the relay that answers another.
+    """
 
     def __init__(self, limits_hit: Counter[str]) -> None:
         self._limits_hit = limits_hit
-        self._asked: OrderedDict[tuple[int, bytes, int, int], None] = OrderedDict()
+        self._asked: OrderedDict[_Test, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._asked)
 
-    def ask(self, tunnel: int, row: Observation) -> None:
+    def ask(self, row: Observation) -> None:
         """Remember a test; the oldest makes room."""
-        test = tunnel, row.inner_destination, row.inner_source_port, row.icmp_sequence
+        own, asked = row.inner_source, row.inner_destination
+        test = own, asked, row.inner_source_port, row.icmp_sequence
         if test in self._asked:
             return
         if len(self._asked) >= TESTS_KEPT:
@@ -31,11 +37,12 @@ class ConnectivityTests:
             self._asked.popitem(last=False)
         self._asked[test] = None
 
-    def answer(self, tunnel: int, row: Observation) -> bool:
+    def answer(self, row: Observation) -> bool:
         """Whether a packet answers a test, which is over then."""
         if not row.has_transport or row.inner_transport != ICMPV6 or row.icmp_type != _ECHO_REPLY:
             return False
-        test = tunnel, row.inner_source, row.inner_source_port, row.icmp_sequence
+        own, asked = row.inner_destination, row.inner_source
+        test = own, asked, row.inner_source_port, row.icmp_sequence
         known = test in self._asked
         self._asked.pop(test, None)
         return known

@@ -85,7 +85,7 @@ class Exposure:
             evidence=tuple(self.evidence),
             inside=inside,
             client=tunnel.client,
-            mapped=tunnel.qualification.endpoint,
+            mapped=tunnel.hole(settings),
             hole_refreshed=tunnel.hole_refreshed,
             policy={True: "allowed", False: "denied", None: None}[allowed],
             scope=tunnel.scope,

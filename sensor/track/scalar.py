@@ -49,23 +49,22 @@ from sensor.track.limits import (
     PEERS_KEPT,
     SECOND,
     UNSEEN_START,
-    VIEWS_KEPT,
-    VIEWS_SAMPLE,
-    VIEWS_SURE,
     WELL_KNOWN_PORTS,
 )
 from sensor.track.marks import Marks, counts
-from sensor.track.recent import Recent, Sighting, view_key
 from sensor.track.settings import TrackSettings
 from sensor.track.slots import NO_PARENT, Ends, TunnelSlot
 from sensor.track.vantage import (
     inside_end,
     is_local,
     likely_client,
+    lying_inside,
+    mapped_port,
     maps_destination,
     outer_ip,
     vlan_of,
 )
+from sensor.track.views import Views
 from sensor.wire.addresses import is_multicast6, parse_teredo
 from sensor.wire.tcp import ACK, SYN
 
@@ -97,7 +96,9 @@ class Table:
         self._clients: dict[bytes, int] = {}
         self._began: int | None = None
         self._marks = Marks(settings.limits, self.limits_hit)
-        self._views = Recent(settings.limits.join_window_ns, VIEWS_KEPT)
+        self._views = Views(
+            settings.limits.join_window_ns, self.slots, self._clients, self.limits_hit
+        )
         self._tests = ConnectivityTests(self.limits_hit)
         self._peers = 0  # of all tunnels
         self._promotion_minute = -1
@@ -170,10 +171,13 @@ class Table:
             slot, outbound = parent, parent_outbound
         else:
             seen, outbound = self._slot_of(row, parent, parent_outbound)
+            if seen is None:
+                self._note_embedded(row)
+                return None, False
             self._touch(seen, row.time)
             if row.depth == 0 and self._second_view(index, row, seen, outbound):
                 return None, False
-            slot = self._root(seen)
+            slot = self._views.root(seen)
             slot.see_from(self._vantage(row, seen, slot))
             self._count(index, row, slot, outbound)
         if deepest and not _is_setup(row):
@@ -184,8 +188,8 @@ class Table:
 
     def _slot_of(
         self, row: Observation, parent: TunnelSlot | None, parent_outbound: bool
-    ) -> tuple[TunnelSlot, bool]:
-        """The tunnel of a row and whether the row leaves its client."""
+    ) -> tuple[TunnelSlot | None, bool]:
+        """The tunnel of a row, if it is anybody's, and whether the row leaves its client."""
         source, destination = source_of(row), destination_of(row)
         if parent is not None and parent.inside_known:
             # A nested tunnel lies the way the one around it does, whatever ends it names.
@@ -194,14 +198,15 @@ class Table:
         around = parent.serial if parent else NO_PARENT
         slot = self._known(row, source, destination, around)
         if slot is not None:
-            if not slot.inside_known:
-                slot = self._learn_inside(slot, row)
+            slot = self._corrected(slot, row) if slot.inside_known else self._learned(slot, row)
             return slot, slot.client == source
-        end = inside_end(row, self.settings)
+        end = self._inside_end(row, around)
         known = end is not End.UNKNOWN
         if not known:
-            end = likely_client(row)
-        client, far = (source, destination) if end is End.SOURCE else (destination, source)
+            end = self._likely_client(row, around)
+        if end is End.UNKNOWN:
+            return None, False
+        client, far = _ends(row, end)
         return self._new_slot(row, client, far, known, around), end is End.SOURCE
 
     def _known(
@@ -226,13 +231,49 @@ class Table:
             slot.serial,
         )
 
-    def _learn_inside(self, slot: TunnelSlot, row: Observation) -> TunnelSlot:
-        """A later row may tell the inside end that the first could not."""
+    def _inside_end(self, row: Observation, parent: int) -> End:
+        """By the row alone; else of two Teredo ends the sender, if its mapping is a client's."""
         end = inside_end(row, self.settings)
+        if end is not End.UNKNOWN:
+            return end
+        source = self._mapping_of(row, End.SOURCE, parent)
+        if source is None:
+            return End.UNKNOWN
+        other = self._mapping_of(row, End.DESTINATION, parent)
+        sure = other is None or self._doubt(source) < self._doubt(other)
+        return End.SOURCE if sure else End.UNKNOWN
+
+    def _likely_client(self, row: Observation, parent: int) -> End:
+        if self._mapping_of(row, End.DESTINATION, parent) is not None:
+            return End.DESTINATION
+        return likely_client(row)
+
+    def _mapping_of(self, row: Observation, end: End, parent: int) -> TunnelSlot | None:
+        """The tunnel of a client whose address stands beside another end of the same IPv4."""
+        port = mapped_port(row, end)
+        if port is None:
+            return None
+        ip = row.outer_source if end is End.SOURCE else row.outer_destination
+        number = self._clients.get(client_key(row, (ip, port), (ip, port), parent))
+        slot = None if number is None else self.slots[number]
+        return slot if slot is not None and slot.inside_known else None
+
+    def _corrected(self, slot: TunnelSlot, row: Observation) -> TunnelSlot:
+        """A client taken for inside by what packets say gives way to an end that lies inside."""
+        if slot.local or row.outer_transport not in PORTED:
+            return slot
+        end = lying_inside(row, self.settings)
         if end is End.UNKNOWN:
             return slot
-        source, destination = source_of(row), destination_of(row)
-        client, far = (source, destination) if end is End.SOURCE else (destination, source)
+        client, far = _ends(row, end)
+        return self._known_or_new(row, client, far, slot.parent)
+
+    def _learned(self, slot: TunnelSlot, row: Observation) -> TunnelSlot:
+        """A later row may tell the inside end that the first could not."""
+        end = self._inside_end(row, slot.parent)
+        if end is End.UNKNOWN:
+            return slot
+        client, far = _ends(row, end)
         if client != slot.client:
             if row.outer_transport in PORTED:
                 return self._known_or_new(row, client, far, slot.parent)
@@ -300,41 +341,26 @@ class Table:
         else:
             self._ended_unpromoted += 1
 
-    def _root(self, slot: TunnelSlot) -> TunnelSlot:
-        return slot if slot.joined is None else self.slots[slot.joined]
-
     def _second_view(self, index: int, row: Observation, slot: TunnelSlot, outbound: bool) -> bool:
         """Whether this packet was already seen on the other side of the NAT; joins the two."""
-        if not _is_sought(row, slot):
+        other = self._views.other(row, slot, outbound)
+        if other is None:
             return False
-        key = view_key(row, destination_of(row) if outbound else source_of(row), outbound)
-        if key is None:
-            return False
-        seen = self._views.find(key, row.time)
-        if seen is None or seen.of == slot.serial:
-            if self._views.add(key, Sighting(row.time, slot.serial)):
-                self.limits_hit["sightings"] += 1
-            return False
-        other = self.slots.get(seen.of)
-        return other is not None and self._join(index, row, slot, other)
+        own = self._views.root(slot)
+        if own is other:
+            self._touch(own, row.time)
+        else:
+            root, absorbed = (own, other) if own.local else (other, own)
+            self._join(index, row, root, absorbed)
+        return True
 
-    def _join(self, index: int, row: Observation, slot: TunnelSlot, other: TunnelSlot) -> bool:
+    def _join(self, index: int, row: Observation, root: TunnelSlot, absorbed: TunnelSlot) -> None:
         """Make one of two views of a tunnel; the view from inside names the host and stays."""
-        first, second = self._root(slot), self._root(other)
-        if first is second:
-            self._touch(first, row.time)
-            return True
-        inside = [view for view in (second, first) if view.local]
-        if len(inside) != 1 or not _mapping_agrees(row, first, second):
-            return False
-        root = inside[0]
-        absorbed = first if root is second else second
         self._absorb(root, absorbed)
         self._touch(root, row.time)
         if root.promoted or absorbed.promoted:
             self._promote(index, row, root)
             self._event(EventType.JOIN, index, root, row.time, value=absorbed.serial)
-        return True
 
     def _absorb(self, root: TunnelSlot, absorbed: TunnelSlot) -> None:
         for number in (absorbed.serial, *absorbed.views):
@@ -375,13 +401,13 @@ class Table:
                 self._event(EventType.KINDS, index, slot, row.time)
         elif outbound and row.teredo_packet == TeredoPacket.ROUTER_SOLICITATION:
             slot.asked = row
-        if row.kind == Kind.TEREDO and not outbound:
-            self._note_embedded(row, slot)
+        if row.kind == Kind.TEREDO and not outbound and row.inner_destination != slot.address:
+            self._note_embedded(row)
 
-    def _note_embedded(self, row: Observation, slot: TunnelSlot) -> None:
+    def _note_embedded(self, row: Observation) -> None:
         """A Teredo destination that is not the client's: somebody tries addresses."""
         address = parse_teredo(row.inner_destination)
-        if address is not None and row.inner_destination != slot.address:
+        if address is not None:
             self._hosts.note_embedded(address, row.inner_source, row.time)
 
     def _may_promote(self, slot: TunnelSlot, now: int) -> bool:
@@ -457,8 +483,8 @@ class Table:
     def _observe_test(self, index: int, row: Observation, slot: TunnelSlot, outbound: bool) -> None:
         """RFC 4380 section 5.2.9: the reply comes from the relay nearest to the native node."""
         if outbound and row.teredo_packet == TeredoPacket.CONNECTIVITY_TEST:
-            self._tests.ask(slot.serial, row)
-        elif not outbound and self._tests.answer(slot.serial, row):
+            self._tests.ask(row)
+        elif not outbound and self._tests.answer(row):
             self._notice(EventType.TEST_REPLY, index, slot, row.time)
 
     def _observe_peer(self, index: int, row: Observation, slot: TunnelSlot, outbound: bool) -> None:
@@ -664,29 +690,10 @@ class Table:
         self._events.append(Event(time, value, index, slot.serial, conversation, exposure, kind))
 
 
-def _mapping_agrees(row: Observation, first: TunnelSlot, second: TunnelSlot) -> bool:
-    """Where the packet names the client's mapping, it must be the public one of the two.
-
-    Other kinds over UDP name none; their conversations are nobody else's.
-    """
-    clients = (first.client, second.client)
-    if row.outer_transport != Transport.UDP:
-        return True
-    if _is_setup(row):
-        return not row.has_origin or (row.origin_ip.ljust(16, b"\0"), row.origin_port) in clients
-    if row.kind != Kind.TEREDO:
-        return bool(row.has_transport) and row.inner_transport in (TCP, UDP)
-    return any(
-        address is not None and (address.ip.ljust(16, b"\0"), address.port) in clients
-        for address in (parse_teredo(row.inner_source), parse_teredo(row.inner_destination))
-    )
-
-
-def _is_sought(row: Observation, slot: TunnelSlot) -> bool:
-    """Whether this packet may join two views; see ``limits.VIEWS_SURE``."""
-    if slot.packets < VIEWS_SURE or not row.inner_digest & VIEWS_SAMPLE or _is_setup(row):
-        return True
-    return slot.joined is not None or bool(slot.views)
+def _ends(row: Observation, end: End) -> tuple[Ends, Ends]:
+    """The client's end and the far one, with the client at ``end``."""
+    source, destination = source_of(row), destination_of(row)
+    return (source, destination) if end is End.SOURCE else (destination, source)
 
 
 def _is_setup(row: Observation) -> bool:

@@ -119,6 +119,7 @@ from sensor.track.limits import (
 from sensor.track.settings import Network, TrackSettings
 from sensor.track.vantage import SERVER_PORTS
 from sensor.wire.addresses import SIXA44_RELAY
+from sensor.wire.ports import TEREDO_PORT
 
 # Words as plain numbers: compiled code knows no enumerations.
 
@@ -245,7 +246,7 @@ _R_TURN, _R_WIDTH = 0, 2  # of a remote: its turn in its exposure
 
 # Words of the maps' keys.
 _CLIENT_KEY, _CONVERSATION_KEY, _EXPOSURE_KEY, _FLOW_KEY = 7, 6, 4, 6
-_FOLDED_KEY, _PEER_KEY, _REMOTE_KEY, _TEST_KEY, _HOST_KEY = 2, 4, 3, 4, 3
+_FOLDED_KEY, _PEER_KEY, _REMOTE_KEY, _TEST_KEY, _HOST_KEY = 2, 4, 3, 5, 3
 
 # Rows of one frame are at most this many, each with at most one new tunnel, conversation, exposure.
 _FRAME_ROOM = 16
@@ -417,39 +418,36 @@ def _is_local(s: _State, version: int, first: int, second: int, vlan: int) -> bo
 
 
 @compiled
-def _maps(row: Any, first: int, second: int, outer: int, outer_second: int, port: int) -> bool:
-    """Whether a Teredo address embeds the very outer end that stands beside it."""
-    return (
-        row.kind == _TEREDO
-        and row.outer_version == 4
-        and _is_teredo(first)
-        and _mapped_ip(second) == outer & 0xFFFFFFFF
-        and _mapped_port(second) == port
-    )
+def _mapped_port_at(row: Any, first: int, second: int, outer: int, port: int) -> int:
+    """The port that a Teredo address embeds together with the IPv4 of its own outer end, or -1.
+
+    It need not be the end's: a symmetric NAT gives a client another port for every peer. Port 3544
+    is a server's, who forwards what its clients say.
+    """
+    if row.kind != _TEREDO or row.outer_version != 4 or not _is_teredo(first):
+        return -1
+    mapped = _mapped_port(second)
+    if _mapped_ip(second) != outer & 0xFFFFFFFF or (mapped != port and port == TEREDO_PORT):
+        return -1
+    return mapped
 
 
 @compiled
-def _maps_source(row: Any, w: Any) -> bool:
-    return _maps(
-        row,
-        w[_INNER_SOURCE],
-        w[_INNER_SOURCE + 1],
-        w[_OUTER_SOURCE],
-        w[_OUTER_SOURCE + 1],
-        row.outer_source_port,
-    )
+def _source_mapped(row: Any, w: Any) -> int:
+    first, second = w[_INNER_SOURCE], w[_INNER_SOURCE + 1]
+    return _mapped_port_at(row, first, second, w[_OUTER_SOURCE], signed(row.outer_source_port))
+
+
+@compiled
+def _destination_mapped(row: Any, w: Any) -> int:
+    first, second = w[_INNER_DESTINATION], w[_INNER_DESTINATION + 1]
+    port = signed(row.outer_destination_port)
+    return _mapped_port_at(row, first, second, w[_OUTER_DESTINATION], port)
 
 
 @compiled
 def _maps_destination(row: Any, w: Any) -> bool:
-    return _maps(
-        row,
-        w[_INNER_DESTINATION],
-        w[_INNER_DESTINATION + 1],
-        w[_OUTER_DESTINATION],
-        w[_OUTER_DESTINATION + 1],
-        row.outer_destination_port,
-    )
+    return _destination_mapped(row, w) == signed(row.outer_destination_port)
 
 
 _UNKNOWN_END, _AT_SOURCE, _AT_DESTINATION = 0, 1, 2
@@ -463,8 +461,8 @@ def _which(at_source: bool, at_destination: bool) -> int:
 
 
 @compiled
-def _inside_end(s: _State, row: Any, w: Any) -> int:
-    """The first rule that tells the inside end: zones, pools, private, mapping, setup."""
+def _lying_inside(s: _State, row: Any, w: Any) -> int:
+    """The inside end by its outer address alone: zones, pools, private."""
     version, vlan = signed(row.outer_version), signed(row.vlan) - 1
     s0, s1 = w[_OUTER_SOURCE], w[_OUTER_SOURCE + 1]
     d0, d1 = w[_OUTER_DESTINATION], w[_OUTER_DESTINATION + 1]
@@ -477,22 +475,76 @@ def _inside_end(s: _State, row: Any, w: Any) -> int:
         end = _which(_in_nat_pool(s, version, s0, s1), _in_nat_pool(s, version, d0, d1))
     if end == _UNKNOWN_END:
         end = _which(_is_local(s, version, s0, s1, vlan), _is_local(s, version, d0, d1, vlan))
-    if end == _UNKNOWN_END:
-        end = _which(_maps_source(row, w), _maps_destination(row, w))
-    if end == _UNKNOWN_END:
-        end = _which(row.teredo_packet == _SOLICITATION, row.teredo_packet == _ADVERTISEMENT)
     return end
 
 
 @compiled
-def _likely_client(row: Any, w: Any) -> int:
+def _inside_end(s: _State, row: Any, w: Any, around: int) -> int:
+    """The first rule that tells the inside end: where it lies, its mapping, setup; else of two
+    Teredo ends the sender, if its own mapping is surely that of a client."""
+    end = _lying_inside(s, row, w)
+    if end != _UNKNOWN_END:
+        return end
+    if row.teredo_packet == _SOLICITATION:
+        setup = _AT_SOURCE
+    else:
+        setup = _AT_DESTINATION if row.teredo_packet == _ADVERTISEMENT else _UNKNOWN_END
+    if _source_mapped(row, w) < 0:
+        return _AT_DESTINATION if _maps_destination(row, w) else setup
+    if _destination_mapped(row, w) < 0:
+        return _AT_SOURCE
+    if setup != _UNKNOWN_END:
+        return setup
+    source = _mapping_of(s, row, w, True, around)
+    if source < 0:
+        return _UNKNOWN_END
+    other = _mapping_of(s, row, w, False, around)
+    return _AT_SOURCE if other < 0 or _is_surer(s, source, other) else _UNKNOWN_END
+
+
+@compiled
+def _mapping_of(s: _State, row: Any, w: Any, from_source: bool, around: int) -> int:
+    """The tunnel of a client whose address stands beside another end of the same IPv4, or -1."""
+    port = _source_mapped(row, w) if from_source else _destination_mapped(row, w)
+    if port < 0:
+        return -1
+    at = _OUTER_SOURCE if from_source else _OUTER_DESTINATION
+    _client_key(s.m, row, w[at], w[at + 1], port, w[at], w[at + 1], around)
+    place = signed(find(s.m, _CLIENTS))
+    return place if place >= 0 and s.tunnels[place].inside_known else -1
+
+
+@compiled
+def _likely_client(s: _State, row: Any, w: Any, around: int) -> int:
+    """The end to file a tunnel under where no rule tells the inside end; or neither."""
+    if _mapping_of(s, row, w, False, around) >= 0:
+        return _AT_DESTINATION
     if _is_teredo(w[_INNER_SOURCE]):
         return _AT_SOURCE
+    if _asks_server(row, w):
+        return _UNKNOWN_END if _is_empty_bubble(row) else _AT_SOURCE
     if _is_teredo(w[_INNER_DESTINATION]) or row.has_origin:
         return _AT_DESTINATION
     source_serves = _serves(row, w[_OUTER_SOURCE], row.outer_source_port)
     destination_serves = _serves(row, w[_OUTER_DESTINATION], row.outer_destination_port)
     return _AT_DESTINATION if source_serves and not destination_serves else _AT_SOURCE
+
+
+@compiled
+def _asks_server(row: Any, w: Any) -> bool:
+    """Whether a packet goes to the server that its Teredo destination names."""
+    return (
+        _is_teredo(w[_INNER_DESTINATION])
+        and row.kind == _TEREDO
+        and row.outer_version == 4
+        and row.outer_destination_port == TEREDO_PORT
+        and w[_OUTER_DESTINATION] & 0xFFFFFFFF == w[_INNER_DESTINATION] >> 32 & 0xFFFFFFFF
+    )
+
+
+@compiled
+def _is_empty_bubble(row: Any) -> bool:
+    return row.teredo_packet == _BUBBLE and row.inner_length == _HEADER and row.tail_length == 0
 
 
 _AYIYA_PORT, _FIRST_AYIYA_PORT = SERVER_PORTS[Kind.AYIYA]
@@ -1018,6 +1070,9 @@ def _take(
         place, outbound = parent, parent_outbound
     else:
         seen, outbound = _tunnel_of(s, row, w, parent, parent_outbound)
+        if seen < 0:
+            _note_embedded(s, row, w)
+            return -1, False
         _see(s, seen, row.time)
         if row.depth == 0 and _second_view(s, row, w, at, seen, outbound):
             return -1, False
@@ -1073,21 +1128,22 @@ def _key_from(m: Memory, row: Any, w: Any, from_source: bool, parent: int) -> No
 
 @compiled
 def _tunnel_of(s: _State, row: Any, w: Any, parent: int, parent_outbound: bool) -> tuple[int, bool]:
-    """The tunnel of a row and whether the row leaves its client.
+    """The tunnel of a row, if it is anybody's, and whether the row leaves its client.
 
-    Nothing but what the epoch counts changes the answer for a flow whose tunnel's inside end is
-    known, so that it need not be sought again.
+    Nothing but the VLAN and what the epoch counts changes the answer for a flow whose tunnel's
+    inside end is known, so that it need not be sought again.
     """
     m = s.m
     if parent >= 0 or m[_FLOW] < 0:
         return _find_tunnel(s, row, w, parent, parent_outbound)
     at = data(m, _FLOWS, m[_FLOW])
-    if m[at + _F_EPOCH] == m[_EPOCH]:
-        return m[at + _F_TUNNEL], m[at + _F_CLIENT_FIRST] == m[_SOURCE_FIRST]
+    vlan = signed(row.vlan) << 1
+    if m[at + _F_EPOCH] == m[_EPOCH] and m[at + _F_CLIENT_FIRST] & -2 == vlan:
+        return m[at + _F_TUNNEL], m[at + _F_CLIENT_FIRST] & 1 == m[_SOURCE_FIRST]
     place, outbound = _find_tunnel(s, row, w, parent, parent_outbound)
-    if s.tunnels[place].inside_known and not _between_equals(row, w):
+    if place >= 0 and s.tunnels[place].inside_known and not _between_equals(row, w):
         m[at + _F_TUNNEL], m[at + _F_EPOCH] = place, m[_EPOCH]
-        m[at + _F_CLIENT_FIRST] = outbound == (m[_SOURCE_FIRST] != 0)
+        m[at + _F_CLIENT_FIRST] = vlan | (outbound == (m[_SOURCE_FIRST] != 0))
     return place, outbound
 
 
@@ -1105,7 +1161,7 @@ def _between_equals(row: Any, w: Any) -> bool:
 def _find_tunnel(
     s: _State, row: Any, w: Any, parent: int, parent_outbound: bool
 ) -> tuple[int, bool]:
-    """The tunnel of a row and whether the row leaves its client."""
+    """The tunnel of a row, if it is anybody's, and whether the row leaves its client."""
     around = signed(-1)
     if parent >= 0:
         around = s.tunnels[parent].serial
@@ -1114,13 +1170,17 @@ def _find_tunnel(
             return _known_or_new(s, row, w, parent_outbound, around), parent_outbound
     place = _known(s, row, w, around)
     if place >= 0:
-        if not s.tunnels[place].inside_known:
-            place = _learn_inside(s, row, w, place)
+        if s.tunnels[place].inside_known:
+            place = _corrected(s, row, w, place)
+        else:
+            place = _learned(s, row, w, place)
         return place, _leaves_client(s.tunnels[place], row, w)
-    end = _inside_end(s, row, w)
+    end = _inside_end(s, row, w, around)
     known = end != _UNKNOWN_END
     if not known:
-        end = _likely_client(row, w)
+        end = _likely_client(s, row, w, around)
+    if end == _UNKNOWN_END:
+        return signed(-1), False
     outbound = end == _AT_SOURCE
     return _new_tunnel(s, row, w, outbound, known, around), outbound
 
@@ -1145,14 +1205,16 @@ def _known(s: _State, row: Any, w: Any, around: int) -> int:
     second = find(s.m, _CLIENTS)
     if first < 0:
         return second
-    if second < 0 or _doubt(s, first) < _doubt(s, second):
-        return first
-    if (
-        _doubt(s, first) == _doubt(s, second)
-        and s.tunnels[first].serial <= s.tunnels[second].serial
-    ):
-        return first
-    return second
+    return second if second >= 0 and _is_surer(s, second, first) else first
+
+
+@compiled
+def _is_surer(s: _State, first: int, second: int) -> bool:
+    """Whether it is surer of the first that its client is an inside end; of equals, the older."""
+    doubt, other_doubt = _doubt(s, first), _doubt(s, second)
+    if doubt != other_doubt:
+        return doubt < other_doubt
+    return s.tunnels[first].serial < s.tunnels[second].serial
 
 
 @compiled
@@ -1170,12 +1232,24 @@ def _doubt(s: _State, place: int) -> int:
 
 
 @compiled
-def _learn_inside(s: _State, row: Any, w: Any, place: int) -> int:
-    """A later row may tell the inside end that the first could not."""
-    end = _inside_end(s, row, w)
+def _corrected(s: _State, row: Any, w: Any, place: int) -> int:
+    """A client taken for inside by what packets say gives way to an end that lies inside."""
+    tunnel = s.tunnels[place]
+    if tunnel.local or not _has_ports(row):
+        return place
+    end = _lying_inside(s, row, w)
     if end == _UNKNOWN_END:
         return place
+    return _known_or_new(s, row, w, end == _AT_SOURCE, tunnel.parent)
+
+
+@compiled
+def _learned(s: _State, row: Any, w: Any, place: int) -> int:
+    """A later row may tell the inside end that the first could not."""
     tunnel = s.tunnels[place]
+    end = _inside_end(s, row, w, signed(tunnel.parent))
+    if end == _UNKNOWN_END:
+        return place
     at = _OUTER_SOURCE if end == _AT_SOURCE else _OUTER_DESTINATION
     other = _OUTER_DESTINATION if end == _AT_SOURCE else _OUTER_SOURCE
     port, other_port = row.outer_source_port, row.outer_destination_port
@@ -1391,7 +1465,11 @@ def _second_view(s: _State, row: Any, w: Any, at: int, seen: int, outbound: bool
             alive = m[_words_of(s, other) + _T_ALIVE]
             if not alive or s.tunnels[other].serial != other_serial:
                 return False
-            return _join(s, row, w, at, seen, other)
+            if _join(s, row, w, at, seen, other, outbound):
+                return True
+            if not _of_one_host(s, _root(s, seen), _root(s, other)):
+                return False
+            serial = signed(-1)  # which of its ports the other side shows, nobody can tell
         touch(m, _VIEWS, view)
     else:
         view = put(m, _VIEWS, s.ahead, key)
@@ -1399,6 +1477,14 @@ def _second_view(s: _State, row: Any, w: Any, at: int, seen: int, outbound: bool
     m[words + _V_TIME], m[words + _V_PLACE], m[words + _V_SERIAL] = row.time, seen, serial
     _age(m, _VIEWS, row.time, m[_JOIN_WINDOW], VIEWS_KEPT)
     return False
+
+
+@compiled
+def _of_one_host(s: _State, first: int, second: int) -> bool:
+    a, b = s.tunnels[first], s.tunnels[second]
+    if not a.local or not b.local:
+        return False
+    return a.client_0 == b.client_0 and a.client_1 == b.client_1
 
 
 @compiled
@@ -1439,7 +1525,7 @@ def _view_key(s: _State, row: Any, w: Any, outbound: bool, key: int) -> bool:
 
 
 @compiled
-def _join(s: _State, row: Any, w: Any, at: int, seen: int, other: int) -> bool:
+def _join(s: _State, row: Any, w: Any, at: int, seen: int, other: int, outbound: bool) -> bool:
     """Make one of two views of a tunnel; the view from inside names the host and stays."""
     first, second = _root(s, seen), _root(s, other)
     if first == second:
@@ -1447,11 +1533,12 @@ def _join(s: _State, row: Any, w: Any, at: int, seen: int, other: int) -> bool:
         return True
     if s.tunnels[first].local == s.tunnels[second].local:
         return False
-    if not _mapping_agrees(s, row, w, first, second):
-        return False
     root, absorbed = first, second
     if s.tunnels[second].local:
         root, absorbed = second, first
+    another = outbound and _is_another_mapping(s, row, w, root, absorbed)
+    if not another and not _mapping_agrees(s, row, w, first, second):
+        return False
     _absorb(s, root, absorbed)
     _see(s, root, row.time)
     if s.tunnels[root].promoted or s.tunnels[absorbed].promoted:
@@ -1487,6 +1574,27 @@ def _mapping_agrees(s: _State, row: Any, w: Any, first: int, second: int) -> boo
             if _is_client(s, first, ip, port) or _is_client(s, second, ip, port):
                 return True
     return False
+
+
+@compiled
+def _is_another_mapping(s: _State, row: Any, w: Any, inside: int, public: int) -> bool:
+    """Whether a symmetric NAT gave the sender one more port of the IPv4 that it had before.
+
+    The mapping that its address embeds must have been joined with the same inside host.
+    """
+    m, tunnel = s.m, s.tunnels[public]
+    first, second = w[_INNER_SOURCE], w[_INNER_SOURCE + 1]
+    if row.kind != _TEREDO or not _is_teredo(first):
+        return False
+    ip = _mapped_ip(second)
+    if tunnel.client_0 != ip or tunnel.client_1 != 0:
+        return False
+    _client_key(m, row, ip, 0, _mapped_port(second), ip, 0, tunnel.parent)
+    place = find(m, _CLIENTS)
+    if place < 0:
+        return False
+    host, known = s.tunnels[inside], s.tunnels[_root(s, place)]
+    return host.client_0 == known.client_0 and host.client_1 == known.client_1
 
 
 @compiled
@@ -1590,8 +1698,14 @@ def _count(s: _State, row: Any, w: Any, at: int, place: int, seen: int, outbound
         tunnel.asked_server_0 = w[_OUTER_DESTINATION]
         tunnel.asked_server_1 = w[_OUTER_DESTINATION + 1]
         tunnel.asked_source_0, tunnel.asked_source_1 = w[_INNER_SOURCE], w[_INNER_SOURCE + 1]
-    if row.kind == _TEREDO and not outbound:
-        _note_embedded(s, row, w, tunnel)
+    if row.kind == _TEREDO and not outbound and not _is_address(tunnel, w, _INNER_DESTINATION):
+        _note_embedded(s, row, w)
+
+
+@compiled
+def _is_address(tunnel: Any, w: Any, end: int) -> bool:
+    """Whether an inner address is the one that the tunnel's client is known to have."""
+    return tunnel.has_address != 0 and w[end] == tunnel.address_0 and w[end + 1] == tunnel.address_1
 
 
 @compiled
@@ -1728,7 +1842,7 @@ def _observe_mapping(s: _State, row: Any, w: Any, at: int, place: int, outbound:
     if not _is_teredo(first) or row.anomalies & _RESERVED_FLAGS:
         return
     if tunnel.has_address:
-        if not outbound or (first == tunnel.address_0 and second == tunnel.address_1):
+        if not outbound or _is_address(tunnel, w, end):
             return
     elif not outbound and not _maps_destination(row, w):
         return
@@ -1743,14 +1857,14 @@ def _observe_test(s: _State, row: Any, w: Any, at: int, place: int, outbound: bo
     """RFC 4380 section 5.2.9: the reply comes from the relay nearest to the native node."""
     m = s.m
     if outbound and row.teredo_packet == _TEST:
-        _test_key(s, row, w, place, _INNER_DESTINATION)
+        _test_key(m, row, w, _INNER_SOURCE, _INNER_DESTINATION)
         if find(m, _TESTS) < 0:
             add(m, _TESTS)
             if count(m, _TESTS) > TESTS_KEPT:
                 drop(m, _TESTS, oldest(m, _TESTS))
                 m[_HIT_TESTS] += 1
     elif not outbound and _is_echo_reply(row):
-        _test_key(s, row, w, place, _INNER_SOURCE)
+        _test_key(m, row, w, _INNER_DESTINATION, _INNER_SOURCE)
         test = find(m, _TESTS)
         if test >= 0:
             drop(m, _TESTS, test)
@@ -1758,10 +1872,11 @@ def _observe_test(s: _State, row: Any, w: Any, at: int, place: int, outbound: bo
 
 
 @compiled
-def _test_key(s: _State, row: Any, w: Any, place: int, end: int) -> None:
-    s.m[KEY] = s.tunnels[place].serial
-    s.m[KEY + 1], s.m[KEY + 2] = w[end], w[end + 1]
-    s.m[KEY + 3] = signed(row.inner_source_port) << 16 | signed(row.icmp_sequence)
+def _test_key(m: Memory, row: Any, w: Any, own: int, asked: int) -> None:
+    """Without the outer end: a symmetric NAT shows the server one, and the relay another."""
+    m[KEY], m[KEY + 1] = w[own], w[own + 1]
+    m[KEY + 2], m[KEY + 3] = w[asked], w[asked + 1]
+    m[KEY + 4] = signed(row.inner_source_port) << 16 | signed(row.icmp_sequence)
 
 
 @compiled
@@ -1892,12 +2007,10 @@ def _add_remote(host: Any, value: int) -> None:
 
 
 @compiled
-def _note_embedded(s: _State, row: Any, w: Any, tunnel: Any) -> None:
-    """A packet to a Teredo address that the tunnel is not known to have."""
+def _note_embedded(s: _State, row: Any, w: Any) -> None:
+    """A Teredo destination that is not the client's: somebody tries addresses."""
     first, second = w[_INNER_DESTINATION], w[_INNER_DESTINATION + 1]
     if not _is_teredo(first):
-        return
-    if tunnel.has_address and first == tunnel.address_0 and second == tunnel.address_1:
         return
     host = s.hosts[_host(s, EMBEDDED, _mapped_ip(second), 0, row.time)]
     host.last = max(host.last, row.time)
@@ -2074,12 +2187,7 @@ def _from_outside(s: _State, row: Any, w: Any, place: int, outbound: bool) -> in
     if number >= 0 and number != place:
         other = s.tunnels[number]
         remote = _INNER_DESTINATION if outbound else _INNER_SOURCE
-        if (
-            other.has_address
-            and other.local
-            and other.address_0 == w[remote]
-            and other.address_1 == w[remote + 1]
-        ):
+        if other.local and _is_address(other, w, remote):
             return 2
     if not tunnel.inside_known:
         return 2

@@ -19,6 +19,7 @@ from sensor.schema.words import (
     Confidence,
     Evidence,
     Kind,
+    NatType,
     Transport,
     Vantage,
 )
@@ -90,6 +91,18 @@ class Tunnel:
     def address(self) -> bytes | None:
         """The client's own Teredo address."""
         return self.state.address if self.state.has_address else None
+
+    def hole(self, settings: TrackSettings) -> Endpoint | None:
+        """The public endpoint of its NAT that leads to it, where that is known.
+
+        Outside of the NAT that is its own end. A symmetric NAT has another one for every remote.
+        """
+        mapped = self.qualification.endpoint
+        if mapped is None or not self.state.inside_known:
+            return mapped
+        if not self.is_local(settings):
+            return self.client
+        return None if self.qualification.nat_type is NatType.SYMMETRIC else mapped
 
     @property
     def hole_refreshed(self) -> int | None:

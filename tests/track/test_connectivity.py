@@ -9,18 +9,35 @@ import pytest
 from sensor.track import connectivity
 from sensor.track.connectivity import ConnectivityTests
 from sensor.wire import icmpv6
-from tests.track.rows import CLIENT, NATIVE, RELAY, TEREDO, connectivity_test, echo
+from tests.track.rows import (
+    CLIENT,
+    NATIVE,
+    NATIVE2,
+    OTHER_MAPPED,
+    RELAY,
+    TEREDO,
+    address_of,
+    connectivity_test,
+    echo,
+)
 
 REPLY = echo(RELAY, CLIENT, NATIVE, TEREDO, icmpv6.ECHO_REPLY)
 
 
-def test_a_test_is_answered_once_and_in_its_own_tunnel() -> None:
+def test_a_test_is_answered_once_and_to_its_own_client() -> None:
     tests = ConnectivityTests(Counter())
-    tests.ask(3, connectivity_test())
-    assert not tests.answer(4, REPLY)
-    assert not tests.answer(3, REPLY._replace(icmp_sequence=10))
-    assert tests.answer(3, REPLY)
-    assert not tests.answer(3, REPLY)
+    tests.ask(connectivity_test())
+    assert not tests.answer(echo(RELAY, CLIENT, NATIVE, address_of(OTHER_MAPPED), 129))
+    assert not tests.answer(echo(RELAY, CLIENT, NATIVE2, TEREDO, icmpv6.ECHO_REPLY))
+    assert not tests.answer(REPLY._replace(icmp_sequence=10))
+    assert tests.answer(REPLY)
+    assert not tests.answer(REPLY)
+
+
+def test_behind_a_symmetric_nat_the_answer_comes_to_another_end() -> None:
+    tests = ConnectivityTests(Counter())
+    tests.ask(connectivity_test())
+    assert tests.answer(echo(RELAY, OTHER_MAPPED, NATIVE, TEREDO, icmpv6.ECHO_REPLY))
 
 
 @pytest.mark.parametrize(
@@ -33,8 +50,8 @@ def test_a_test_is_answered_once_and_in_its_own_tunnel() -> None:
 )
 def test_other_packets_answer_nothing(other: object) -> None:
     tests = ConnectivityTests(Counter())
-    tests.ask(3, connectivity_test())
-    assert not tests.answer(3, other)  # type: ignore[arg-type]
+    tests.ask(connectivity_test())
+    assert not tests.answer(other)  # type: ignore[arg-type]
     assert len(tests) == 1
 
 
@@ -45,9 +62,9 @@ def test_the_oldest_makes_room_and_a_repeated_one_is_as_old_as_before(
     hits: Counter[str] = Counter()
     tests = ConnectivityTests(hits)
     for sequence in (1, 2, 1):
-        tests.ask(3, connectivity_test(sequence=sequence))
+        tests.ask(connectivity_test(sequence=sequence))
     assert hits == {}
-    tests.ask(3, connectivity_test(sequence=3))
+    tests.ask(connectivity_test(sequence=3))
     assert (hits, len(tests)) == ({"tests": 1}, 2)
-    assert not tests.answer(3, REPLY._replace(icmp_sequence=1))
-    assert tests.answer(3, REPLY._replace(icmp_sequence=2))
+    assert not tests.answer(REPLY._replace(icmp_sequence=1))
+    assert tests.answer(REPLY._replace(icmp_sequence=2))

@@ -610,7 +610,7 @@ def test_a_solicitation_before_the_promotion_is_not_forgotten() -> None:
 
 
 def test_recent_packets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scalar, "VIEWS_KEPT", 2)
+    monkeypatch.setattr("sensor.track.views.VIEWS_KEPT", 2)
     sensor = Sensor()
     sensor.see(outbound(0), outbound(1), outbound(2))
     assert sensor.hits == {"sightings": 1}

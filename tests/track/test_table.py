@@ -25,7 +25,17 @@ from sensor.decode.settings import DecodeSettings
 from sensor.schema.records import Change
 from sensor.schema.rows import OBSERVATION, STACK_LIMIT, Observation, Rows, pack, unpack
 from sensor.schema.words import Confidence, EventType, Kind, TeredoPacket, Vantage
-from sensor.track import connectivity, conversations, exposures, hosts, index, marks, scalar, table
+from sensor.track import (
+    connectivity,
+    conversations,
+    exposures,
+    hosts,
+    index,
+    marks,
+    scalar,
+    table,
+    views,
+)
 from sensor.track.interface import NEVER, TableLike
 from sensor.track.settings import DEFAULT_ZONES, TrackLimits, TrackSettings, Zone, network
 from sensor.track.tracker import Tracker
@@ -44,6 +54,7 @@ from tests.track.rows import (
     PRIVATE,
     RELAY,
     RST,
+    SERVER,
     SITE,
     START,
     SYN,
@@ -108,8 +119,8 @@ POOLS = {
     "TESTS_KEPT": (connectivity, 3),
     "PEERS_KEPT": (scalar, 30),
     "COPIES_KEPT": (marks, 64),
-    "VIEWS_KEPT": (scalar, 64),
-    "VIEWS_SURE": (scalar, 4),
+    "VIEWS_KEPT": (views, 64),
+    "VIEWS_SURE": (views, 4),
     "CLOSED_KEPT": (conversations, 20),
     "REMOTES_KEPT": (exposures, 3),
     "REMOTES_POOL": (exposures, 8),
@@ -300,6 +311,32 @@ def test_a_talk_of_everything(seed: int) -> None:
     assert max(histories) > 8
 
 
+def around_a_symmetric_nat() -> list[Observation]:
+    """The client from two ports of its own and four of the NAT, a relay and a peer."""
+    extra, peer = (CLIENT[0], 62736), (packed("203.0.113.8"), 48017)
+    holes = [MAPPED, *((MAPPED[0], port) for port in (60000, 60001, 62736))]
+    peers, theirs = address_of(peer), (peer[0], 50001)
+    made = [solicitation(), solicitation(client=MAPPED), bubble(RELAY, SERVER, NATIVE, TEREDO)]
+    for end in (CLIENT, extra, *holes):
+        made += [bubble(end, RELAY), bubble(end, peer, TEREDO, peers)]
+        made += [bubble(peer, end, peers, TEREDO), bubble(theirs, end, peers, TEREDO)]
+        made += [bubble(end, theirs, TEREDO, peers), bubble(peer, end, peers)]
+        made.append(tcp(peer, end, peers, TEREDO, (5000, 443), SYN))
+        made.append(tcp(end, peer, TEREDO, peers, (443, 5000), SYN | ACK))
+    return made
+
+
+@pytest.mark.parametrize("limits", [TrackLimits(), TINY], ids=["roomy", "tiny"])
+def test_a_symmetric_nat_is_understood_alike(limits: TrackLimits, seed: int) -> None:
+    """In whatever order: most of it is of the client's, some tells nothing."""
+    dice, told = random.Random(seed), set()
+    for _ in range(10):
+        made = dice.choices(around_a_symmetric_nat(), k=300)
+        both = Both(TrackSettings(limits=limits), label=f"seed {seed}")
+        told |= raised(drive(both, batches(stamped(made))))
+    assert told >= {EventType.JOIN, EventType.ANSWER}
+
+
 def scheme(kind: Kind, server: End) -> list[Observation]:
     """A tunnel of two public ends and one through a NAT, seen from both sides, all kinds of rows.
 
@@ -359,6 +396,15 @@ def test_a_flow_belongs_to_whom_it_belongs_now(name: str) -> None:
     story = drive(Both(TrackSettings(), label=name), batches(stamped(made)))
     packets = {state.serial: state.packets for state in story.tunnels}
     assert packets[expected] >= 6
+
+
+def test_a_flow_may_lie_otherwise_in_another_vlan() -> None:
+    """The far end of a known client is inside where frames are tagged so, and nowhere else."""
+    tagged = Zone("relays", (network("192.0.2.0/24"),), vlans=frozenset({7}))
+    made = [row(MAPPED, RELAY, vlan=vlan) for vlan in (0, 0, 8, 8, 0, 6, 8)]
+    both = Both(TrackSettings(zones=(tagged,)))
+    story = drive(both, batches(stamped(made)))
+    assert [(state.serial, state.packets) for state in story.tunnels] == [(0, 2), (1, 5)]
 
 
 def test_a_flow_outlives_its_tunnel() -> None:

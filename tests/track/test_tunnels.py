@@ -15,10 +15,12 @@ from tests.track.rows import (
     CLIENT,
     MAPPED,
     NATIVE,
+    NONCE2,
     OTHER_MAPPED,
     PRIVATE,
     PUBLIC,
     RELAY,
+    SECOND,
     SERVER,
     SITE,
     TEREDO,
@@ -140,6 +142,19 @@ def test_the_key_is_the_same_from_either_side_of_the_nat() -> None:
     outside.see(solicitation(client=MAPPED), advertisement(client=MAPPED), bubble(MAPPED, RELAY))
     assert inside.tunnel().key == outside.tunnel().key == "teredo/203.0.113.2:41658"
     assert inside.tunnel().id != outside.tunnel().id
+
+
+def test_inside_of_a_symmetric_nat_the_hole_is_unknown() -> None:
+    """Another one for every remote: the one that its address embeds is the server's."""
+    sensor = qualified(Sensor())
+    sensor.see(syn(), syn_ack())
+    assert sensor.exposure().mapped == MAPPED
+    sensor.see(
+        solicitation(server=SECOND, nonce=NONCE2),
+        advertisement(server=SECOND, nonce=NONCE2, origin=OTHER_MAPPED),
+    )
+    sensor.finish()
+    assert sensor.exposure().mapped is None
 
 
 def test_ipv6_in_udp_becomes_teredo_and_stays_the_same_tunnel() -> None:

@@ -11,22 +11,28 @@ from sensor.track.settings import TrackSettings, Zone, network
 from sensor.track.vantage import inside_end, is_local, likely_client, outer_ip, vlan_of
 from sensor.wire.addresses import packed
 from tests.track.rows import (
+    ACK,
     BROKER,
     CLIENT,
+    LINK_LOCAL,
     MAPPED,
     NATIVE,
     NATIVE2,
     NEIGHBOUR,
+    NONCE2,
     OTHER_MAPPED,
     PRIVATE,
     PUBLIC,
     RELAY,
+    SECOND,
     SERVER,
     SITE,
     STRANGER,
+    SYN,
     TEREDO,
     End,
     Sensor,
+    Shown,
     address_of,
     advertisement,
     bubble,
@@ -77,10 +83,16 @@ def data(source: End, destination: End, kind: Kind = Kind.TEREDO) -> Observation
         (row(MAPPED, RELAY), DEFAULT, Side.SOURCE),
         (row(RELAY, MAPPED, inner_source=NATIVE, inner_destination=TEREDO), DEFAULT,
          Side.DESTINATION),
-        (row(OTHER_MAPPED, RELAY), DEFAULT, Side.UNKNOWN),
+        # a sender also by its IPv4 address alone, as a symmetric NAT shows it
+        (row(OTHER_MAPPED, RELAY), DEFAULT, Side.SOURCE),
+        (row(SERVER, RELAY, inner_source=address_of((SERVER[0], 50000))), DEFAULT, Side.UNKNOWN),
         (row(RELAY, OTHER_MAPPED, inner_source=NATIVE, inner_destination=TEREDO), DEFAULT,
          Side.UNKNOWN),
         (row(MAPPED, STRANGER, inner_destination=address_of(STRANGER)), DEFAULT, Side.UNKNOWN),
+        (row(OTHER_MAPPED, STRANGER, inner_destination=address_of(STRANGER)), DEFAULT,
+         Side.UNKNOWN),
+        (row(STRANGER, OTHER_MAPPED, inner_source=address_of(STRANGER), inner_destination=TEREDO),
+         DEFAULT, Side.UNKNOWN),
         (row(MAPPED, RELAY, kind=Kind.IP6_IN_UDP), DEFAULT, Side.UNKNOWN),
         # the sender of a solicitation
         (solicitation(client=MAPPED), DEFAULT, Side.SOURCE),
@@ -132,6 +144,14 @@ def test_outer_addresses_have_the_length_of_their_version() -> None:
         (row(SERVER, MAPPED, inner_source=NATIVE, inner_destination=SITE, has_origin=1),
          Side.DESTINATION),
         (data(PUBLIC, BROKER), Side.SOURCE),
+        # a relay asks the server that the client's address names
+        (bubble(RELAY, SERVER, NATIVE, TEREDO), Side.UNKNOWN),
+        (bubble(RELAY, SERVER, NATIVE, TEREDO)._replace(inner_length=41), Side.SOURCE),
+        (bubble(RELAY, SERVER, NATIVE, TEREDO)._replace(tail_length=1), Side.SOURCE),
+        (tcp(RELAY, SERVER, NATIVE, TEREDO, (40000, 22)), Side.SOURCE),
+        (bubble(MAPPED, SERVER, TEREDO, address_of(OTHER_MAPPED)), Side.SOURCE),
+        (bubble(RELAY, SECOND, NATIVE, TEREDO), Side.DESTINATION),
+        (bubble(RELAY, (SERVER[0], 3545), NATIVE, TEREDO), Side.DESTINATION),
     ],
 )  # fmt: skip
 def test_without_an_inside_end_a_tunnel_is_filed_under_its_likely_client(
@@ -291,3 +311,125 @@ def test_the_right_client_met_by_guess_becomes_known() -> None:
     known = [tunnel for tunnel in sensor.tunnels() if tunnel.inside is not None]
     assert [tunnel.client for tunnel in known] == [MAPPED]
     assert known[0].packets == 2
+
+
+# a symmetric NAT, seen from outside: another port for every remote
+
+
+FOR_RELAY: End = (MAPPED[0], 60000)
+PEER: End = (packed("203.0.113.8"), 48017)
+PEERS = address_of(PEER)
+
+
+def handshake_at(far: End, hole: End, remote: bytes) -> list[Observation]:
+    """The client's TCP 8080 is opened from ``remote`` through an end of its NAT."""
+    return [
+        tcp(far, hole, remote, TEREDO, (49138, 8080), SYN),
+        tcp(hole, far, TEREDO, remote, (8080, 49138), SYN | ACK, tcp_acknowledgement=1001),
+        tcp(far, hole, remote, TEREDO, (49138, 8080), ACK, tcp_sequence=1001),
+    ]
+
+
+def qualified_outside(sensor: Sensor) -> Sensor:
+    sensor.see(
+        solicitation(client=MAPPED),
+        advertisement(client=MAPPED),
+        solicitation(client=OTHER_MAPPED, server=SECOND, nonce=NONCE2),
+        advertisement(OTHER_MAPPED, SECOND, NONCE2, OTHER_MAPPED),
+    )
+    return sensor
+
+
+def test_who_sends_from_the_ipv4_of_its_address_is_the_client() -> None:
+    """The server forwards a relay's bubble to one port, the answer leaves from another."""
+    sensor = qualified_outside(Sensor())
+    sensor.see(
+        bubble(SERVER, MAPPED, LINK_LOCAL, TEREDO),
+        bubble(FOR_RELAY, RELAY, TEREDO, LINK_LOCAL),
+        *handshake_at(RELAY, FOR_RELAY, NATIVE),
+    )
+    assert [tunnel.client for tunnel in sensor.tunnels()] == [MAPPED, OTHER_MAPPED, FOR_RELAY]
+    exposure = sensor.exposure()
+    assert exposure.state.text == "answered"
+    assert (exposure.client, exposure.mapped) == (FOR_RELAY, FOR_RELAY)
+    assert exposure.inside is not None
+    assert exposure.inside.ip is None
+    assert exposure.remotes == (NATIVE,)
+
+
+def test_its_packets_to_peers_are_its_own_once_it_was_seen_to_qualify() -> None:
+    """And what the peer is asked for is the peer's affair."""
+    sensor = qualified_outside(Sensor())
+    hole: End = (MAPPED[0], 60001)
+    sensor.see(
+        bubble(PEER, hole, PEERS, TEREDO),
+        bubble(hole, PEER, TEREDO, PEERS),
+        *handshake_at(PEER, hole, PEERS),
+        tcp(hole, PEER, TEREDO, PEERS, (5000, 443), SYN),
+        tcp(PEER, hole, PEERS, TEREDO, (443, 5000), SYN | ACK, tcp_acknowledgement=1001),
+    )
+    assert [tunnel.client for tunnel in sensor.tunnels()] == [MAPPED, OTHER_MAPPED, hole]
+    assert sensor.tunnels()[2].packets == 7
+    exposure = sensor.exposure()
+    assert (exposure.client, exposure.port) == (hole, 8080)
+
+
+def test_of_two_teredo_ends_nobody_knows_which_is_inside() -> None:
+    sensor = Sensor()
+    sensor.see(bubble(FOR_RELAY, PEER, TEREDO, PEERS), *handshake_at(PEER, FOR_RELAY, PEERS))
+    assert sensor.tunnel().inside is None
+    assert sensor.exposures() == []
+
+
+def test_of_two_behind_symmetric_nats_it_is_the_one_that_qualified_here() -> None:
+    theirs: End = (PEER[0], 50001)
+    for told in ([], [row(PEER, STRANGER, inner_source=PEERS)]):
+        sensor = Sensor()
+        sensor.see(*told)
+        qualified_outside(sensor)
+        sensor.see(
+            bubble(theirs, FOR_RELAY, PEERS, TEREDO), bubble(FOR_RELAY, theirs, TEREDO, PEERS)
+        )
+        known = [tunnel.client for tunnel in sensor.tunnels() if tunnel.inside is not None]
+        assert known[-1] == FOR_RELAY
+        assert theirs not in known
+
+
+def test_what_is_sent_to_some_port_of_the_nat_opens_nothing() -> None:
+    """Anybody may name the client's address in a packet to a port that is not its own."""
+    sensor = qualified_outside(Sensor())
+    sensor.see(bubble(FOR_RELAY, RELAY), *handshake_at(RELAY, FOR_RELAY, NATIVE))
+    before = sensor.exposure()
+    forged = [
+        tcp(STRANGER, (MAPPED[0], 61000 + port), NATIVE2, TEREDO, (40000, 8080), SYN)
+        for port in range(3)
+    ]
+    changes = sensor.see(*forged)
+    assert [change.action for change in changes] == ["tunnel-discovered"] * 3
+    sensor.finish()
+    after = sensor.exposure()
+    assert (after.tunnel_id, after.client, after.remotes) == (
+        before.tunnel_id, FOR_RELAY, (NATIVE,),
+    )  # fmt: skip
+
+
+def test_a_relays_question_to_a_server_is_no_tunnel() -> None:
+    """Neither end is a client; who tries addresses is noted all the same."""
+    shown = Shown()
+    assert shown.see(bubble(RELAY, SERVER, NATIVE, TEREDO)) == []
+    assert len(shown.table.slots) == 0
+    assert [host.tries for host in shown.table.hosts()] == [1]
+
+
+def test_an_end_that_lies_inside_goes_before_a_peer_taken_for_inside() -> None:
+    """The most serious exposure: the client's own end against a mapping that a packet names."""
+    sensor = Sensor()
+    extra: End = (CLIENT[0], 62736)
+    sensor.see(bubble(PEER, (MAPPED[0], 62736), PEERS))
+    assert sensor.tunnel().client == PEER
+    sensor.see(*handshake_at(PEER, extra, PEERS)[:2])
+    assert sensor.exposure().client == extra
+    inside = sensor.exposure().inside
+    assert inside is not None
+    assert inside.ip == CLIENT[0]
+    assert [tunnel.packets for tunnel in sensor.tunnels()] == [1, 2]

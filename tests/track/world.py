@@ -49,9 +49,12 @@ from tests.track.rows import (
     unreachable_frame,
 )
 
+# A second port of the client, which has its address from the first.
+EXTRA: End = (CLIENT[0], 62736)
 # Ends inside and what the NAT makes of them; the last two reach the Internet as they are.
 MAPPINGS: list[tuple[End, End]] = [
     (CLIENT, MAPPED),
+    (EXTRA, (MAPPED[0], EXTRA[1])),
     (NEIGHBOUR, OTHER_MAPPED),
     ((packed("10.0.0.7"), 5000), (packed("203.0.113.9"), 6000)),
     ((packed("10.0.0.7"), 5001), (packed("203.0.113.9"), 6001)),
@@ -59,6 +62,9 @@ MAPPINGS: list[tuple[End, End]] = [
     ((packed("203.0.113.40"), 7000), (packed("203.0.113.40"), 7000)),
     (STRANGER, STRANGER),
 ]
+PEER: End = (packed("203.0.113.8"), 48017)
+# Who meets the client behind a symmetric NAT at another port of it, in some worlds.
+REMAPPED = {RELAY: 60000, STRANGER: 60001, PEER: 60002}
 FARS = [RELAY, RELAY, SERVER, SECOND, (packed("192.0.2.11"), 3545), STRANGER]
 OWN = [SITE, packed("fd00::22"), packed("fe80::22"), packed("2a00:db8:1::10")]
 NATIVES = [NATIVE, NATIVE, NATIVE2, packed("fd00::99"), packed("ff02::fb")]
@@ -105,6 +111,7 @@ class World:
         self._natives = NATIVES + [
             packed("2a00:db8:2::")[:8] + number.to_bytes(8) for number in range(natives)
         ]
+        self._symmetric = self._chance.random() < 0.5
         self._talks: list[Talk] = []
         self._asked: list[tuple[Talk, int, int]] = []
         self._frame = 0
@@ -116,6 +123,9 @@ class World:
             self._wait()
             made, data = self._exchange()
             yield from self._seen(made, data)
+            again = _from_extra(made[0])
+            if again is not None and self._chance.random() < 0.3:
+                yield from self._seen([again], data)
 
     def _wait(self) -> None:
         self._now += self._chance.choice(STEPS[:4] if self._busy else STEPS)
@@ -130,7 +140,7 @@ class World:
         if self._chance.random() < 0.3:
             views = views[:1]
         for source, outside in views:
-            outer = mapped(made[0]) if outside else made[0]
+            outer = mapped(made[0], self._symmetric) if outside else made[0]
             for _ in range(self._chance.choice([1, 1, 1, 1, 2])):
                 self._frame += 1
                 time = self._now + self._chance.choice(
@@ -152,12 +162,15 @@ class World:
         if self._talks and self._chance.random() < 0.8:
             return pick(self._talks)
         client, outside = pick(MAPPINGS)
-        own = pick([address_of(outside), address_of(outside), *OWN])
+        address = address_of(MAPPED if client == EXTRA else outside)
+        own = pick([address, address, *OWN])
         ports = pick(REMOTE_PORTS), pick(PORTS)
         far, native = pick(FARS), pick(self._natives)
         if self._chance.random() < 0.1:  # two of ours
             far, public = pick(MAPPINGS)
             native = address_of(public)
+        elif self._chance.random() < 0.2:
+            far, native = PEER, address_of(PEER)
         talk = Talk(client, outside, far, own, native, *ports)
         self._talks = [*self._talks[-5:], talk]
         return talk
@@ -168,7 +181,10 @@ class World:
         if kind < 0.1:
             made = self._setup(talk)
         elif kind < 0.15:
-            made = bubble(*self._way(talk)[:4])._replace(inner_length=pick([40, 40, 44]))
+            ends = self._way(talk)[:4]
+            if self._chance.random() < 0.2:  # a relay asks a server for the client
+                ends = RELAY, SERVER, talk.native, talk.own
+            made = bubble(*ends)._replace(inner_length=pick([40, 40, 44]))
         elif kind < 0.65:
             made = self._tcp(talk)
         elif kind < 0.75:
@@ -299,15 +315,35 @@ def unreachable(talk: Talk) -> bytes:
     return unreachable_frame(quoted, client, far)
 
 
-def mapped(made: Observation) -> Observation:
+def _from_extra(made: Observation) -> Observation | None:
+    """The same bubble of the client from its second port."""
+    source = made.outer_source, made.outer_source_port
+    if source != (CLIENT[0].ljust(16, b"\0"), CLIENT[1]):
+        return None
+    if made.teredo_packet != TeredoPacket.BUBBLE:
+        return None
+    return made._replace(outer_source_port=EXTRA[1])
+
+
+def mapped(made: Observation, symmetric: bool = False) -> Observation:
     """The same packet on the other side of the NAT."""
+    source = made.outer_source, made.outer_source_port
+    destination = made.outer_destination, made.outer_destination_port
     for client, outside in MAPPINGS:
         ip, other = client[0].ljust(16, b"\0"), outside[0].ljust(16, b"\0")
         udp_client = bool(made.outer_source_port or made.outer_destination_port)
-        if (made.outer_source, made.outer_source_port) == (ip, client[1] * udp_client):
-            port = outside[1] * udp_client
+        port = outside[1] * udp_client
+        inside = ip, client[1] * udp_client
+        if inside == source:
+            port = _remapped(outside, destination) if symmetric and port else port
             return made._replace(outer_source=other, outer_source_port=port)
-        if (made.outer_destination, made.outer_destination_port) == (ip, client[1] * udp_client):
-            port = outside[1] * udp_client
+        if inside == destination:
+            port = _remapped(outside, source) if symmetric and port else port
             return made._replace(outer_destination=other, outer_destination_port=port)
     return made
+
+
+def _remapped(outside: End, far: End) -> int:
+    """The port of the NAT for a far end."""
+    ports = {(ip.ljust(16, b"\0"), port): new for (ip, port), new in REMAPPED.items()}
+    return ports.get(far, outside[1]) if outside == MAPPED else outside[1]
