@@ -38,13 +38,16 @@ def test_our_client_is_qualified_and_reached(behind: Callable[[Nat], World], row
     assert played.seen.malformed() == ""
     check_client(played.seen, row.client_habits)
     assert len({frame.origin for frame in played.seen.of(ADVERTISEMENT)}) == 2
-    verdict = replayed(played.taps.inside)
+    taps = played.taps
+    verdict = replayed(taps.inside)
     tunnel = verdict.tunnel["v6tunnel"]
     assert tunnel["teredo"]["nat_type"] == "symmetric"
     assert tunnel["inside"]["address"] == played.client.address
-    exposure = verdict.exposed(PORT)["v6tunnel"]
-    assert exposure["exposure"]["state"] == "answered"
-    assert exposure["inside"]["ip"] == INSIDE
+    for captures, inside in (([taps.inside], INSIDE), ([taps.outside], None), (taps, INSIDE)):
+        exposure = replayed(*captures).exposed(PORT)["v6tunnel"]
+        assert exposure["exposure"]["state"] == "answered"
+        assert exposure.get("inside", {}).get("ip") == inside
+    assert replayed(*taps).tunnel["v6tunnel"]["inside"]["address"] == played.client.address
 
 
 def test_without_the_extensions_it_stays_off_line(behind: Callable[[Nat], World]) -> None:

@@ -1,0 +1,267 @@
+"""What the sensor says of each scenario is what is true of it, as far as it can be known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from sensor.decode.settings import DecodeSettings
+from sensor.frames import read_frames
+from sensor.lab.scenarios.account import FILES
+from sensor.lab.scenarios.catalogue import SCENARIOS
+from sensor.lab.scenarios.run import run
+from sensor.lab.scenarios.scenario import Scenario
+from sensor.lab.scenarios.truth import Truth
+from sensor.pipeline import Replay, Source
+from sensor.schema.records import Endpoint, ExposureRecord, Scope, SensorRecord, TunnelRecord
+from sensor.schema.words import Kind, TeredoPacket, Vantage
+from sensor.track.settings import TrackSettings
+from tests.endtoend.knowable import STATES, VANTAGES, Seen, Sides, View
+from tests.track.rows import latest
+
+SECOND = 1_000_000_000
+UNSCOPED = Scope(Vantage.UNKNOWN, both_directions=True, midstream=False)
+
+Record = TypeVar("Record", TunnelRecord, ExposureRecord)
+JOINED = "joined"  # closed as a view of another tunnel
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the sensor says of a scenario from one vantage."""
+
+    view: View
+    tunnels: list[TunnelRecord]
+    exposures: list[ExposureRecord]
+    ledger: SensorRecord
+
+
+class Stage:
+    """Runs each scenario once, and the sensor once for each vantage of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._truths: dict[str, Truth] = {}
+        self._told: dict[tuple[str, Sides], Told] = {}
+
+    def truth(self, scenario: Scenario) -> Truth:
+        if scenario.name not in self._truths:
+            self._truths[scenario.name] = run(scenario, self.folder)
+        return self._truths[scenario.name]
+
+    def path(self, scenario: Scenario, side: str) -> str:
+        return str(self.folder / scenario.name / FILES[side])
+
+    def told(self, scenario: Scenario, sides: Sides) -> Told:
+        key = scenario.name, sides
+        if key not in self._told:
+            self._told[key] = self.tell(scenario, sides)
+        return self._told[key]
+
+    def tell(self, scenario: Scenario, sides: Sides, named: bool = False) -> Told:
+        """What is said now; ``named`` tells the sensor which side each capture is of."""
+        truth = self.truth(scenario)
+        sources = [
+            Source(self.path(scenario, side), Vantage[side.upper()] if named else Vantage.UNKNOWN)
+            for side in sides
+        ]
+        replay = Replay(sources, DecodeSettings(), TrackSettings())
+        changes = list(replay.changes())
+        assert replay.damages == []
+        assert replay.limits_hit == {}
+        ledger = changes[-1].record
+        assert isinstance(ledger, SensorRecord)
+        tunnels = latest(changes, TunnelRecord).values()
+        return Told(
+            View(truth, sides),
+            [tunnel for tunnel in tunnels if tunnel.closed_reason != JOINED],
+            list(latest(changes, ExposureRecord).values()),
+            ledger,
+        )
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(tmp_path_factory.mktemp("scenarios"))
+
+
+each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+each_vantage = pytest.mark.parametrize("sides", VANTAGES, ids="+".join)
+each_side = pytest.mark.parametrize("side", FILES)
+
+
+@each_scenario
+@each_side
+def test_every_frame_is_what_its_maker_meant(stage: Stage, scenario: Scenario, side: str) -> None:
+    labelled = stage.truth(scenario).captures[side].labelled
+    read = read_frames([stage.path(scenario, side)], DecodeSettings(), TrackSettings(), [])
+    said = {
+        frame.number: (
+            Kind(frame.rows[0].kind),
+            TeredoPacket(frame.rows[0].teredo_packet),
+            bool(frame.rows[0].quoted),
+        )
+        for frame in read
+        if frame.rows
+    }
+    assert said == {frame.number: (frame.kind, frame.packet, frame.quoted) for frame in labelled}
+
+
+@each_scenario
+@each_vantage
+def test_tunnelled_frames_are_counted_exactly(
+    stage: Stage, scenario: Scenario, sides: Sides
+) -> None:
+    told = stage.told(scenario, sides)
+    captures = [stage.truth(scenario).captures[side] for side in sides]
+    frames = [frame for capture in captures for frame in capture.labelled if not frame.quoted]
+    assert told.ledger.read == sum(capture.frames for capture in captures)
+    assert told.ledger.tunnelled + told.ledger.copies == len(frames)
+    assert told.ledger.copies <= sum(frame.doubled for frame in frames)
+    assert told.ledger.unreadable == 0
+    assert told.ledger.kinds == ({"teredo": told.ledger.tunnelled} if frames else {})
+
+
+@each_scenario
+@each_vantage
+def test_the_tunnels_are_those_that_exist(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    told = stage.told(scenario, sides)
+    found = Counter(tunnel.client for tunnel in told.tunnels)
+    assert all(count == 1 for count in found.values())
+    assert set(found) == {seen.end for seen in told.view.tunnels()}
+    assert {tunnel.kind for tunnel in told.tunnels} <= {Kind.TEREDO}
+
+
+def _seen(told: Told) -> list[tuple[TunnelRecord, Seen]]:
+    """Each tunnel with what it is; others are another test's concern."""
+    known = {seen.end: seen for seen in told.view.tunnels()}
+    return [(tunnel, known[tunnel.client]) for tunnel in told.tunnels if tunnel.client in known]
+
+
+@each_scenario
+@each_vantage
+def test_inside_hosts_are_named_where_they_show(
+    stage: Stage, scenario: Scenario, sides: Sides
+) -> None:
+    told = stage.told(scenario, sides)
+    for tunnel, seen in _seen(told):
+        inside = tunnel.inside
+        host = None if inside is None or inside.ip is None else Endpoint(inside.ip, inside.port)
+        assert host in told.view.inside_hosts(seen)
+        if told.view.from_inside:
+            assert inside is not None
+            assert inside.mac == told.view.mac(seen)
+
+
+@each_scenario
+@each_vantage
+def test_who_qualified_is_told(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    told = stage.told(scenario, sides)
+    for tunnel, seen in _seen(told):
+        expected = told.view.qualified(seen)
+        if expected is not None:
+            assert (tunnel.state == "qualified") is expected
+
+
+@each_scenario
+@each_vantage
+def test_the_side_it_was_seen_from_is_told(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    told = stage.told(scenario, sides)
+    for tunnel, seen in _seen(told):
+        expected = told.view.vantages(seen)
+        assert tunnel.scope.vantage in expected
+
+
+@each_scenario
+@each_vantage
+def test_naming_the_sides_changes_nothing_else(
+    stage: Stage, scenario: Scenario, sides: Sides
+) -> None:
+    named, told = stage.tell(scenario, sides, named=True), stage.told(scenario, sides)
+    assert [_unscoped(tunnel) for tunnel in named.tunnels] == [
+        _unscoped(tunnel) for tunnel in told.tunnels
+    ]
+    assert [_unscoped(each) for each in named.exposures] == [
+        _unscoped(each) for each in told.exposures
+    ]
+
+
+def _unscoped(record: Record) -> Record:
+    return record._replace(scope=UNSCOPED)
+
+
+@each_scenario
+@each_vantage
+def test_servers_and_mappings_are_the_clients(
+    stage: Stage, scenario: Scenario, sides: Sides
+) -> None:
+    told = stage.told(scenario, sides)
+    for tunnel, seen in _seen(told):
+        assert tunnel.teredo is not None
+        assert tunnel.teredo.server == seen.tunnel.servers[0]
+        assert tunnel.teredo.mapped in told.view.mapped(seen)
+        said = [(change.before, change.after) for change in tunnel.teredo.mapping_changes]
+        changes = told.view.changes(seen)
+        assert set(said) <= set(changes)
+        if told.view.changes_known(seen):
+            assert said == changes
+
+
+@each_scenario
+@each_vantage
+def test_nat_types_are_right_or_unknown(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    told = stage.told(scenario, sides)
+    for tunnel, seen in _seen(told):
+        assert tunnel.teredo is not None
+        assert tunnel.teredo.nat_type in told.view.nat_types(seen)
+
+
+@each_scenario
+@each_vantage
+def test_relays_are_those_that_were_met(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    told = stage.told(scenario, sides)
+    said: dict[str, set[Endpoint]] = {}
+    for tunnel, seen in _seen(told):
+        assert tunnel.teredo is not None
+        said.setdefault(seen.tunnel.name, set()).update(tunnel.teredo.relays)
+    for truth in stage.truth(scenario).tunnels:
+        relays = said.get(truth.name, set())
+        assert relays <= told.view.relays(truth)
+        if truth.watched and told.view.relays_known(truth):
+            assert relays == told.view.relays(truth)
+
+
+@each_scenario
+@each_vantage
+def test_exposures_are_those_that_happened(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    told = stage.told(scenario, sides)
+    known = told.view.exposures()
+    found = {(each.address, each.transport, each.port): each for each in told.exposures}
+    assert len(found) == len(told.exposures)
+    assert found.keys() == known.keys()
+    for key, exposure in found.items():
+        truth = known[key]
+        assert exposure.state is STATES[truth.state]
+        assert set(exposure.remotes) == {opening.remote.ip for opening in truth.openings}
+        assert exposure.remotes_count == len(exposure.remotes)
+        # A first packet that is lost on its way may be seen a second before one that arrives.
+        assert abs(exposure.first_seen - min(opening.at for opening in truth.openings)) <= SECOND
+
+
+@each_scenario
+@each_vantage
+def test_exposed_hosts_are_the_tunnels(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    told = stage.told(scenario, sides)
+    tunnels = {tunnel.id: seen for tunnel, seen in _seen(told)}
+    for exposure in told.exposures:
+        seen = tunnels[exposure.tunnel_id]
+        inside = exposure.inside
+        host = None if inside is None or inside.ip is None else Endpoint(inside.ip, inside.port)
+        assert host in told.view.inside_hosts(seen)
+        assert exposure.mapped in told.view.holes(seen)
+        truth = told.view.exposures()[exposure.address, exposure.transport, exposure.port]
+        assert truth.tunnel == seen.tunnel.name
