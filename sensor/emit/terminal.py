@@ -246,7 +246,7 @@ def _ends_of_hole(exposure: ExposureRecord) -> str | None:
         return None
     if len(host.ip) != 4 or not is_private(host.ip):
         return None  # then there need be no NAT
-    return f"{endpoint_text(host)}/udp -> public endpoint not seen"
+    return f"{endpoint_text(host)}/udp -> public endpoint not known"
 
 
 def _inside_host(exposure: ExposureRecord) -> Iterator[tuple[str, str]]:

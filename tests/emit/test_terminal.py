@@ -423,7 +423,7 @@ def test_a_long_observation_is_told_in_hours() -> None:
 def test_over_udp_there_is_a_hole_whose_outside_was_not_seen() -> None:
     lines = report(TUNNEL, exposure(tunnel_kind=Kind.AYIYA, mapped=None))
     assert line_with("NAT hole", lines) == (
-        "   NAT hole     192.168.0.2:41658/udp -> public endpoint not seen, last"
+        "   NAT hole     192.168.0.2:41658/udp -> public endpoint not known, last"
         " refreshed 07:02:24Z"
     )
     assert line_with("through", lines) == "   through      AYIYA at 2026-11-21 07:02:11Z"
