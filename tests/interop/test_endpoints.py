@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from .exchanges import ping_both_ways
 from .lab import Program
-from .programs import DEVICE, sensor_client, sensor_relay, sensor_server
-from .world import World
+from .programs import (
+    DEVICE,
+    QUALIFIED,
+    sensor_client,
+    sensor_relay,
+    sensor_server,
+    start_sensor_client,
+)
+from .world import Nat, World
 
 pytestmark = pytest.mark.slow
 
@@ -36,3 +45,21 @@ def test_privileges_are_dropped_and_nothing_stays(world: World) -> None:
         assert program.stop() == 0
     for host in (world.inside, world.relay):
         assert DEVICE not in host.ip("link")
+
+
+def test_another_mapping_is_another_address_of_the_interface(
+    behind: Callable[[Nat], World],
+) -> None:
+    world = behind(Nat.SYMMETRIC)
+    sensor_server(world)
+    sensor_relay(world)
+    client = start_sensor_client(world.inside, "--set", "client.refresh=2")
+    before = client.wait_for(QUALIFIED)["address"]
+    ping_both_ways(world, before)
+    world.forget_mappings()
+    changed = client.wait_for(r"mapping changed from \S+ to \S+, address (?P<address>[0-9a-f:]+)")
+    addresses = world.inside.ip(f"-6 address show dev {DEVICE}")
+    assert changed["address"] in addresses
+    assert before not in addresses
+    ping_both_ways(world, changed["address"])
+    assert client.stop() == 0

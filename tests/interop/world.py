@@ -106,6 +106,12 @@ class World:
             assert program.stop() == 0, program.log
             assert re.search(r"\b0 packets dropped by kernel", program.log), program.log
 
+    def forget_mappings(self) -> None:
+        """As if the NAT were switched off and on: the kernel drops those of a device that goes."""
+        self.nat.ip("link set outside down")
+        self.nat.ip("link set outside up")
+        self.nat.ip("route add default dev outside")
+
     def _plug(self, host: Namespace, interface: str, plug: str) -> None:
         self.internet.ip(f"link add {plug} type veth peer name {interface} netns {host.name}")
         self.internet.ip(f"link set {plug} master bridge up")
