@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sensor.lab.scenarios.catalogue import SCENARIOS
 
 from sensor.lab.live import endpoints
 from sensor.lab.live.endpoints import Place
+from sensor.lab.scenarios.catalogue import SCENARIOS
 from sensor.lab.teredo.settings import ClientSettings, RelaySettings, ServerSettings
 from sensor.schema.records import Endpoint
 from sensor.wire.addresses import packed
