@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shutil
 import signal
 import textwrap
@@ -122,7 +123,9 @@ def run_scenario(name: str, folder: str) -> None:
 
     chosen = [known for known in SCENARIOS if name in (known.name, "all")]
     if not chosen:
-        raise ConfigError(f"no scenario {name!r}: `sensor lab scenario list` names them")
+        nearest = difflib.get_close_matches(name, [known.name for known in SCENARIOS], n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ConfigError(f"no scenario {name!r}: `sensor lab scenario list` names them{hint}")
     for known in chosen:
         run(known, Path(folder))
         click.echo(f"{known.name}: {Path(folder) / known.name}")
@@ -131,10 +134,14 @@ def run_scenario(name: str, folder: str) -> None:
 def _given(options: Mapping[str, Any], *arguments: str) -> dict[str, dict[str, Any]]:
     """Each option or argument that was given, as written, with the key it sets."""
     return {
-        f"{name.upper() if name in arguments else f'--{name}'} {value!r}": {name: value}
+        f"{name.upper() if name in arguments else f'--{name}'} {_written(value)}": {name: value}
         for name, value in options.items()
-        if value
+        if value not in (None, ())
     }
+
+
+def _written(value: str | tuple[str, ...]) -> str:
+    return repr(value) if isinstance(value, str) else ", ".join(map(repr, value))
 
 
 def _status(number: signal.Signals) -> int:

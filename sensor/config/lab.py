@@ -6,7 +6,8 @@ No defaults stand here: what is not said is as the settings of the endpoints hav
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sensor.config.nodes import Node, Place, merged, read_file, read_override
@@ -32,7 +33,7 @@ from sensor.lab.teredo.settings import (
 )
 from sensor.lab.teredo.style import MIREDO, OWN, WINDOWS_7, WINDOWS_XP
 from sensor.schema.records import Endpoint
-from sensor.wire.addresses import LEGACY_TEREDO_PREFIX, TEREDO_PREFIX, UNSPECIFIED, packed
+from sensor.wire.addresses import LEGACY_TEREDO_PREFIX, TEREDO_PREFIX, UNSPECIFIED, packed, text
 
 STYLES = {"own": OWN, "windows-xp": WINDOWS_XP, "windows-7": WINDOWS_7, "miredo": MIREDO}
 PREFIXES = {"2001::/32": TEREDO_PREFIX, "3ffe:831f::/32": LEGACY_TEREDO_PREFIX}
@@ -171,7 +172,11 @@ def client_settings(values: Values) -> ClientSettings:
     """The client's settings; ConfigError where the server is missing."""
     if "server" not in values:
         raise ConfigError("no server: name it as SERVER, or as client.server in the settings")
-    return ClientSettings(local=_local(values), **_fields(values))
+    if ("identifier" in values) != ("secret" in values):
+        raise ConfigError("client.identifier and client.secret go together: set both, or neither")
+    settings = ClientSettings(local=_local(values), **_fields(values))
+    _need_two(settings.server, settings.second, "client")
+    return settings
 
 
 def server_settings(values: Values) -> ServerSettings:
@@ -179,7 +184,10 @@ def server_settings(values: Values) -> ServerSettings:
     if "primary" not in values:
         raise ConfigError("no address: name it as PRIMARY, or as server.primary in the settings")
     fields = _fields(values)
-    return ServerSettings(**{"secondary": following(fields["primary"]), **fields})
+    settings = ServerSettings(**{"secondary": following(fields["primary"]), **fields})
+    _need_two(settings.primary, settings.secondary, "server")
+    _need_distinct(identifier for identifier, _ in settings.secrets)
+    return settings
 
 
 def relay_settings(values: Values) -> RelaySettings:
@@ -190,9 +198,27 @@ def relay_settings(values: Values) -> RelaySettings:
         raise ConfigError("name whom the relay serves: either --host ADDRESS or --served PREFIX")
     fields = _fields(values)
     host = fields.pop("host", None)
+    if host == UNSPECIFIED:
+        raise ConfigError("relay.host: `::` is nobody's address: name one of this machine's")
     if host is not None:
         fields = {"source": host, **fields, "served": ((host, _HOST_BITS),)}
     return RelaySettings(local=_local(values), **{"source": UNSPECIFIED, **fields})
+
+
+def _need_two(first: bytes, second: bytes, section: str) -> None:
+    if first == second:
+        raise ConfigError(
+            f"a server has two addresses, and both are {text(first)}: name the other one as"
+            f" {section}.secondary"
+        )
+
+
+def _need_distinct(identifiers: Iterable[bytes]) -> None:
+    for identifier, count in Counter(identifiers).items():
+        if count > 1:
+            raise ConfigError(
+                f"server.secrets: {count} clients are {identifier.decode()!r}: name each once"
+            )
 
 
 def place(values: Values) -> dict[str, str]:

@@ -84,7 +84,15 @@ def test_an_interrupt_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
         (["relay", "--host", "2a00:db8::10"], "no address: name it with --bind"),
         (["relay", "--bind", "192.0.2.10"], "name whom the relay serves: either --host"),
         (["scenario", "run", "none", "-o", "."], "no scenario 'none': `sensor lab scenario list`"),
+        (["scenario", "run", "web-servr", "-o", "."], "names them; did you mean 'web-server'?"),
         (["scenario", "run", "all"], "Missing option '-o'"),
+        (["client", ""], "SERVER '': client.server: found '', expected an IPv4 address"),
+        (["client", "198.51.100.1", "--interface", ""], "--interface '': client.interface: found"),
+        (["client", "198.51.100.1", "--user", ""], "--user '': client.user: found ''"),
+        (
+            ["relay", "--bind", "192.0.2.1", "--served", "::/0", "--served", "x"],
+            "--served '::/0', 'x': relay.served[1]: found 'x', expected an IPv6 network",
+        ),
     ],
 )
 def test_wrong_usage_is_told_with_the_fix(arguments: list[str], text: str) -> None:

@@ -58,9 +58,10 @@ def test_what_the_sample_sets_is_the_default_but_for_the_addresses() -> None:
 
 def test_options_come_before_arguments_and_those_before_the_file() -> None:
     overrides = ("client.secondary=198.51.100.9", "client.refresh=20", "client.limits.peers=5")
-    values = lab.read("client", str(SAMPLE), overrides, {"SERVER": {"server": "198.51.100.9"}})
+    values = lab.read("client", str(SAMPLE), overrides, {"SERVER": {"server": "203.0.113.1"}})
     settings = lab.client_settings(values)
-    assert (settings.server, settings.secondary, settings.refresh) == (OTHER, OTHER, 20)
+    assert settings.server == packed("203.0.113.1")
+    assert (settings.secondary, settings.refresh) == (OTHER, 20)
     assert settings.limits == PeerLimits(peers=5)
     assert settings.retry == 100
 
@@ -173,3 +174,31 @@ def test_what_is_missing_is_named() -> None:
 def test_a_relay_serves_either_a_host_or_networks(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="either --host ADDRESS or --served PREFIX"):
         lab.relay_settings(read("relay", bind="192.0.2.10", **given))
+
+
+@pytest.mark.parametrize("half", ["identifier", "secret"])
+def test_a_secret_belongs_to_an_identifier(half: str) -> None:
+    """Half of it would qualify unsecured, or never, and say nothing."""
+    values = read("client", f"client.{half}=me", server="198.51.100.1")
+    with pytest.raises(ConfigError, match=r"client\.identifier and client\.secret go together"):
+        lab.client_settings(values)
+
+
+def test_two_clients_have_two_identifiers() -> None:
+    secrets = "server.secrets=[{identifier: a, secret: b}, {identifier: a, secret: d}]"
+    with pytest.raises(ConfigError, match=r"server\.secrets: 2 clients are 'a': name each once"):
+        lab.server_settings(read("server", secrets, primary="198.51.100.1"))
+
+
+def test_a_server_has_two_addresses() -> None:
+    """With one, every NAT looks restricted, and a symmetric one is never found out."""
+    given = {"secondary": "198.51.100.1"}
+    with pytest.raises(ConfigError, match=r"both are 198\.51\.100\.1: .* client\.secondary"):
+        lab.client_settings(read("client", server="198.51.100.1", **given))
+    with pytest.raises(ConfigError, match=r"both are 198\.51\.100\.1: .* server\.secondary"):
+        lab.server_settings(read("server", primary="198.51.100.1", **given))
+
+
+def test_a_relay_serves_nobody_at_no_address() -> None:
+    with pytest.raises(ConfigError, match=r"relay\.host: `::` is nobody's address"):
+        lab.relay_settings(read("relay", bind="192.0.2.10", host="::"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from sensor.lab.live.log import Log
@@ -10,7 +13,9 @@ from sensor.wire.addresses import UNSPECIFIED, text
 
 PREFIX_BITS = 32  # of Teredo's prefix: other clients are reached by the interface
 # Behind native routes, which the kernel gives 1024: Teredo is the last resort (RFC 4380 5.5).
-EVERYWHERE = Route(UNSPECIFIED, 0, 1_029)
+EVERYWHERE = Route(UNSPECIFIED, 0, 1_029, shared=True)
+# Somebody else took it away, or the interface was down for a while.
+_GONE = (errno.ESRCH, errno.EADDRNOTAVAIL)
 
 
 class Interface(Protocol):
@@ -50,8 +55,17 @@ class Addressing:
         """The new one first, so that the prefix keeps its route meanwhile."""
         if address is not None:
             self._interface.add_address(address, PREFIX_BITS)
-            self._interface.add_route(EVERYWHERE)
+            with suppress(FileExistsError):  # its own, for the address before
+                self._interface.add_route(EVERYWHERE)
         else:
-            self._interface.remove_route(EVERYWHERE)
+            _unless_gone(lambda: self._interface.remove_route(EVERYWHERE))
         if before is not None:
-            self._interface.remove_address(before, PREFIX_BITS)
+            _unless_gone(lambda: self._interface.remove_address(before, PREFIX_BITS))
+
+
+def _unless_gone(remove: Callable[[], None]) -> None:
+    try:
+        remove()
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise

@@ -32,6 +32,7 @@ from sensor.wire.addresses import UNSPECIFIED, is_global_unicast, text
 ANY = bytes(4)  # of a local end, as UNSPECIFIED of a relay's source: what the kernel chooses
 
 _HOST_BITS = 128
+_LOOPBACK, _FIRST_GROUP = 127, 224  # first octets of IPv4 addresses
 _RELAY_METRIC = 1_024
 _SOMEWHERE = bytes.fromhex("2000") + bytes(14)  # in the native Internet, not to be sent to
 _FORWARDING = "/proc/sys/net/ipv6/conf/all/forwarding"
@@ -48,11 +49,14 @@ class Place:
 def run_client(settings: ClientSettings, place: Place) -> signal.Signals:
     """A client at ``settings.local``, whose port may be 0; the signal that ended it."""
     _need_global(settings.server, settings.second)
+    _need_own(settings.local)
     user = privileges.account(place.user)
     log, totals = Log("client", sys.stderr), Totals()
     with ExitStack() as held:
         sockets = held.enter_context(closing(Sockets(totals)))
         local = sockets.open(_towards(settings.local, settings.server))
+        if local.port == settings.interval_port:
+            raise ConfigError(f"port {local.port} is both ends': choose another interval_port")
         if settings.local_discovery:
             sockets.join_discovery(local.ip)
         tun = held.enter_context(closing(Tun(place.interface)))
@@ -88,6 +92,7 @@ def run_relay(settings: RelaySettings, place: Place) -> signal.Signals:
     """A relay at ``settings.local``, whose port may be 0; the signal that ended it."""
     if settings.local.ip == ANY:
         raise ConfigError("a relay has one address, which its clients see: name it with --bind")
+    _need_own(settings.local)
     user = privileges.account(place.user)
     source = _source(settings)
     log, totals = Log("relay", sys.stderr), Totals()
@@ -115,6 +120,13 @@ def _need_global(*servers: bytes) -> None:
                 " (RFC 4380 section 5.2.4), and in a laboratory 192.0.2.0/24, 198.51.100.0/24"
                 " and 203.0.113.0/24"
             )
+
+
+def _need_own(local: Endpoint) -> None:
+    if local.ip[0] == _LOOPBACK or local.ip[0] >= _FIRST_GROUP:
+        raise ConfigError(
+            f"nothing is reached from {text(local.ip)}: bind to a unicast address of a network"
+        )
 
 
 def _towards(local: Endpoint, server: bytes) -> Endpoint:
@@ -148,6 +160,12 @@ def _lead_clients_to(tun: Tun, settings: RelaySettings) -> None:
     prefix = settings.prefix.ljust(16, b"\0")
     try:
         tun.add_route(Route(prefix, PREFIX_BITS, _RELAY_METRIC, source))
+    except FileExistsError as error:
+        named = f"{text(prefix)}/{PREFIX_BITS}"
+        raise ConfigError(
+            f"another interface has the route to {named}: end the relay or client that set it,"
+            f" or `ip -6 route delete {named}`"
+        ) from error
     except OSError as error:
         if source is not None:
             fix = f"is {text(source)} an address of this machine? `ip -6 address` lists them"

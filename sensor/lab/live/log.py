@@ -11,9 +11,14 @@ EVENTS_A_SECOND = 20
 
 
 class Log:
-    """Lines of one endpoint, which ``role`` names; nobody reading them stops nothing."""
+    """Lines of one endpoint, which ``role`` names; nobody reading them stops nothing.
 
-    def __init__(self, role: str, stream: TextIO, clock: Callable[[], float] = time.time) -> None:
+    ``stream`` is None where standard error is closed.
+    """
+
+    def __init__(
+        self, role: str, stream: TextIO | None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._role = role
         self._stream = stream
         self._clock = clock
@@ -21,6 +26,8 @@ class Log:
         self._events = 0
 
     def say(self, text: str) -> None:
+        if self._stream is None:
+            return
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
         try:
             self._stream.write(f"{moment} {self._role}: {text}\n")

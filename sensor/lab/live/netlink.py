@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 _NEW_LINK, _NEW_ADDRESS, _DELETE_ADDRESS, _NEW_ROUTE, _DELETE_ROUTE = 16, 20, 21, 24, 25
 _ERROR = 2  # the type of an answer, also where all went well
-_REQUEST, _ACKNOWLEDGE, _CREATE, _REPLACE = 0x1, 0x4, 0x400, 0x100
+_REQUEST, _ACKNOWLEDGE, _CREATE, _REPLACE, _ALONE = 0x1, 0x4, 0x400, 0x100, 0x200
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 
 _LINK = struct.Struct("=BxHiII")  # family, type, index, flags, which of them change
@@ -33,12 +33,16 @@ _ANSWER = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where packets for a prefix (16 bytes, bits) go; ``source`` is theirs unless they have one."""
+    """Where packets for a prefix (16 bytes, bits) go; ``source`` is theirs unless they have one.
+
+    ``shared``: other links may lead there with the same metric. None of theirs is ever replaced.
+    """
 
     prefix: bytes
     bits: int
     metric: int
     source: bytes | None = None
+    shared: bool = False
 
 
 def raise_link(index: int, *, mtu: int, queue: int) -> None:
@@ -59,8 +63,11 @@ def remove_address(index: int, address: bytes, bits: int) -> None:
 
 
 def add_route(index: int, route: Route) -> None:
-    """Lead a prefix to a link; OSError if refused, FileExistsError never: it is replaced."""
-    _request(_NEW_ROUTE, _CREATE | _REPLACE, _route(index, route))
+    """Lead a prefix to a link; OSError if refused.
+
+    FileExistsError if such a route is there: of any link, or of this one if it is ``shared``.
+    """
+    _request(_NEW_ROUTE, _CREATE if route.shared else _CREATE | _ALONE, _route(index, route))
 
 
 def remove_route(index: int, route: Route) -> None:

@@ -49,14 +49,24 @@ def drop(user: Account, *kept: int) -> None:
     """Become ``user`` for good, with the capabilities ``kept`` and no others."""
     libc = ctypes.CDLL(None, use_errno=True)
     _checked(libc.prctl(_KEEP_CAPABILITIES, 1, 0, 0, 0))
-    os.setgroups([])
-    os.setresgid(user.gid, user.gid, user.gid)
-    os.setresuid(user.uid, user.uid, user.uid)
+    _become(user)
     mask = sum(1 << capability for capability in kept)
     header = struct.pack("=Ii", _VERSION_3, 0)
     _checked(libc.capset(header, struct.pack("=6I", mask, mask, 0, 0, 0, 0)))
     _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _prove(user, mask)
+
+
+def _become(user: Account) -> None:
+    try:
+        os.setgroups([])
+        os.setresgid(user.gid, user.gid, user.gid)
+        os.setresuid(user.uid, user.uid, user.uid)
+    except OSError as error:
+        raise SensorError(
+            f"this cannot become user {user.name}: {error.strerror};"
+            " a container needs the capabilities CAP_SETUID and CAP_SETGID"
+        ) from error
 
 
 def _checked(result: int) -> None:

@@ -136,12 +136,12 @@ class Sockets:
 def address_towards(destination: bytes) -> bytes | None:
     """The address (4 or 16 bytes) this machine would send from; None where it has no way there."""
     family = socket.AF_INET if len(destination) == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((text(destination), TEREDO_PORT))  # sends nothing
-        except OSError:
-            return None
-        return socket.inet_pton(family, probe.getsockname()[0])
+            return socket.inet_pton(family, probe.getsockname()[0])
+    except OSError:
+        return None
 
 
 def _udp() -> socket.socket:

@@ -7,6 +7,8 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sensor.errors import ConfigError
 from sensor.lab.live import netlink
@@ -19,6 +21,7 @@ DEVICE = "/dev/net/tun"
 _SET_INTERFACE = 0x4004_54CA  # TUNSETIFF
 _TUN, _NO_HEADER = 0x0001, 0x1000
 _MAX_NAME = 15  # octets (IFNAMSIZ without its zero)
+_NOT_IN_NAMES = b"/:% \t\n\v\f\r\xa0"  # the last is a space to the kernel, in any encoding
 _MAX_PACKET = 65_535
 
 _FIXES = {
@@ -36,8 +39,10 @@ class Tun:
     """An interface named ``name``, up, without addresses; it is gone when closed."""
 
     def __init__(self, name: str) -> None:
-        if not 1 <= len(os.fsencode(name)) <= _MAX_NAME or "/" in name or name in (".", ".."):
-            raise ConfigError(f"interface {name!r}: a name has 1 to {_MAX_NAME} octets, no /")
+        if not _may_be(name):
+            raise ConfigError(
+                f"interface {name!r}: a name has 1 to {_MAX_NAME} octets, no /:% or space"
+            )
         self.name = name
         self._descriptor = _opened(name)
         try:
@@ -60,22 +65,40 @@ class Tun:
 
     def add_address(self, address: bytes, bits: int) -> None:
         """Give this machine an address (16 bytes), and the prefix around it to the interface."""
-        try:
+        with _ipv6():
             netlink.add_address(self._index, address, bits)
-        except PermissionError as error:
-            raise OSError(error.errno, _NO_IPV6) from error
 
     def remove_address(self, address: bytes, bits: int) -> None:
         netlink.remove_address(self._index, address, bits)
 
     def add_route(self, route: Route) -> None:
-        netlink.add_route(self._index, route)
+        with _ipv6():
+            netlink.add_route(self._index, route)
 
     def remove_route(self, route: Route) -> None:
         netlink.remove_route(self._index, route)
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _may_be(name: str) -> bool:
+    """Whether it can be an interface's; to the kernel ``%`` asks for a number in its place."""
+    octets = os.fsencode(name)
+    return (
+        1 <= len(octets) <= _MAX_NAME
+        and name not in (".", "..")
+        and not any(octet in _NOT_IN_NAMES for octet in octets)
+    )
+
+
+@contextmanager
+def _ipv6() -> Iterator[None]:
+    """The kernel's word for IPv6 that is off is not what helps."""
+    try:
+        yield
+    except PermissionError as error:
+        raise OSError(error.errno, _NO_IPV6) from error
 
 
 def _opened(name: str) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 
 from sensor.lab.live.addressing import EVERYWHERE, Addressing
 from sensor.lab.live.log import Log
@@ -12,16 +13,17 @@ NEW = bytes.fromhex("20010000c6336401100063be34ff8ef5")
 
 
 class Interface:
-    """Notes what it is asked; ``refusing`` what the kernel does not do."""
+    """Notes what it is asked; ``refusing`` what the kernel does not do, and why."""
 
-    def __init__(self, refusing: str = "") -> None:
+    def __init__(self, refusing: str = "", code: int = errno.ENODEV) -> None:
         self.refusing = refusing
+        self.code = code
         self.asked: list[tuple[str, object]] = []
 
     def _note(self, what: str, about: object) -> None:
         self.asked.append((what, about))
         if what == self.refusing:
-            raise OSError(errno.ENODEV, "No such device")
+            raise OSError(self.code, os.strerror(self.code))
 
     def add_address(self, address: bytes, bits: int) -> None:
         assert bits == 32
@@ -38,8 +40,10 @@ class Interface:
         self._note("lead no longer", route)
 
 
-def followed(*addresses: bytes | None, refusing: str = "") -> tuple[Interface, str]:
-    interface, told = Interface(refusing), io.StringIO()
+def followed(
+    *addresses: bytes | None, refusing: str = "", code: int = errno.ENODEV
+) -> tuple[Interface, str]:
+    interface, told = Interface(refusing, code), io.StringIO()
     addressing = Addressing(interface, Log("client", told))
     for address in addresses:
         addressing.follow(address)
@@ -72,3 +76,17 @@ def test_a_kernel_that_refuses_is_told_and_not_asked_again() -> None:
         " No such device\n"
     )
     assert "does not follow to no address" in followed(OLD, None, refusing="remove")[1]
+
+
+def test_what_somebody_else_took_away_is_gone_as_well() -> None:
+    """The address goes though the route is gone: it would be chosen for new packets."""
+    interface, told = followed(OLD, None, refusing="lead no longer", code=errno.ESRCH)
+    assert interface.asked[2:] == [("lead no longer", EVERYWHERE), ("remove", OLD)]
+    assert told == ""
+    assert followed(OLD, None, refusing="remove", code=errno.EADDRNOTAVAIL)[1] == ""
+
+
+def test_the_route_of_the_address_before_stays() -> None:
+    interface, told = followed(OLD, refusing="lead", code=errno.EEXIST)
+    assert interface.asked == [("add", OLD), ("lead", EVERYWHERE)]
+    assert told == ""

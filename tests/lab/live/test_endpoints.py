@@ -225,6 +225,26 @@ class TestRefused:
         with routed[0].entered(), closing(Tun("six")), refused("another program holds it"):
             run_client(ClientSettings(SERVER, ANYWHERE), Place("six"))
 
+    @pytest.mark.parametrize("ip", ["127.0.0.1", "224.0.0.1", "255.255.255.255"])
+    def test_an_end_that_reaches_nothing(self, ip: str) -> None:
+        local, text = Endpoint(packed(ip), 0), rf"nothing is reached from {re.escape(ip)}: bind to"
+        with refused(text):
+            run_client(ClientSettings(SERVER, local), Place())
+        with refused(text):
+            run_relay(RelaySettings(local, HOST, ((HOST, 128),)), Place())
+
+    def test_an_interval_port_that_is_the_clients_own(self, routed: Pair) -> None:
+        with routed[0].entered(), refused("port 4545 is both ends': choose another interval_port"):
+            run_client(
+                ClientSettings(SERVER, Endpoint(bytes(4), 4_545), interval_port=4_545), Place()
+            )
+
+    def test_a_prefix_that_is_led_to_another_interface(self, pair: Pair) -> None:
+        pair[0].run("ip", "-6", "route", "add", "2001::/32", "dev", "cable", "metric", "1024")
+        with pair[0].entered(), refused(r"another interface has the route to 2001::/32: end the"):
+            run_relay(RelaySettings(LOCAL, UNSPECIFIED, (SITE,)), Place())
+        assert "2001::/32 dev cable" in pair[0].run("ip", "-6", "route")
+
     def test_a_prefix_that_cannot_be_led_to_the_relay(
         self, pair: Pair, monkeypatch: pytest.MonkeyPatch
     ) -> None:

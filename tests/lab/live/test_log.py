@@ -64,3 +64,11 @@ def test_a_reader_who_leaves_stops_nothing() -> None:
     # What could not be written is kept by the stream; closing it would try once more.
     os.dup2(os.open(os.devnull, os.O_WRONLY), writer)
     stream.close()
+
+
+def test_a_closed_standard_error_stops_nothing() -> None:
+    log = Log("client", None)
+    log.say("nobody hears")
+    for _ in range(EVENTS_A_SECOND + 1):
+        log.event("nor this")
+    log.summarise()

@@ -70,3 +70,24 @@ def test_what_the_kernel_refuses_is_an_error_with_its_reason(pair: Pair) -> None
             netlink.raise_link(4_711, mtu=1_280, queue=1)
         with pytest.raises(OSError, match="Invalid argument"):
             netlink.add_route(index(), Route(TEREDO.prefix, 32, 1_024, ADDRESS))
+
+
+def test_a_route_of_another_link_is_never_replaced(pair: Pair) -> None:
+    """Whose it is would be without it, and nobody would give it back."""
+    shared = Route(bytes(16), 0, 1_029, shared=True)
+    with pair[0].entered():
+        pair[0].run("ip", "link", "add", "other", "type", "bridge")
+        pair[0].run("ip", "link", "set", "other", "up")
+        for route in (TEREDO, shared):
+            netlink.add_route(socket.if_nametoindex("other"), route)
+        with pytest.raises(FileExistsError):
+            netlink.add_route(index(), TEREDO)
+        netlink.add_route(index(), shared)
+        with pytest.raises(FileExistsError):
+            netlink.add_route(index(), shared)
+        assert "default dev cable" in pair[0].run("ip", "-6", "route")
+        netlink.remove_route(index(), shared)
+    shown = pair[0].run("ip", "-6", "route")
+    assert "2001::/32 dev other proto static metric 1024" in shown
+    assert "default dev other proto static metric 1029" in shown
+    assert "dev cable proto static" not in shown

@@ -127,3 +127,14 @@ def test_who_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1_000)
     with pytest.raises(ConfigError, match=r"takes root.*start it with sudo"):
         account("nobody")
+
+
+def test_a_container_without_the_right_to_change_users_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(groups: list[int]) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setgroups", refuse)
+    with pytest.raises(SensorError, match=r"cannot become user nobody: Operation.*CAP_SETUID"):
+        privileges._become(Account("nobody", 65_534, 65_534))

@@ -251,3 +251,11 @@ def test_the_kernel_says_where_it_would_send_from(pair: Pair) -> None:
         assert address_towards(packed("2a00:db8::99")) == packed("2a00:db8::1")
         assert address_towards(packed("198.51.100.1")) is None
         assert address_towards(packed("2a00:ffff::1")) is None
+
+
+def test_a_machine_without_ipv6_has_no_way_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert address_towards(bytes(16)) is None

@@ -97,11 +97,15 @@ def test_a_machine_without_ipv6_is_told_how_to_allow_it(namespaces: Namespaces) 
         Path("/proc/sys/net/ipv6/conf/six/disable_ipv6").write_text("1")
         with pytest.raises(OSError, match=r"sysctl net\.ipv6\.conf\.all\.disable_ipv6=0"):
             device.add_address(HERE, 64)
+        with pytest.raises(OSError, match=r"sysctl net\.ipv6\.conf\.all\.disable_ipv6=0"):
+            device.add_route(Route(packed("2001::"), 32, 1_024))
 
 
-@pytest.mark.parametrize("name", ["", "sixteen-octets-0", "a/b", ".", ".."])
+@pytest.mark.parametrize(
+    "name", ["", "sixteen-octets-0", "a/b", ".", "..", "a b", "a:b", "six%d", "six\u00e0"]
+)
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match="a name has 1 to 15 octets, no /"):
+    with pytest.raises(ConfigError, match="a name has 1 to 15 octets, no /:% or space"):
         Tun(name)
 
 

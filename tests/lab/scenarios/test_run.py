@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -55,5 +56,25 @@ def test_the_truth_is_written_as_it_is_returned(tmp_path: Path) -> None:
 
 def test_where_nothing_can_be_written_the_scenario_is_named(tmp_path: Path) -> None:
     (tmp_path / SCENARIO.name).write_text("in the way")
-    with pytest.raises(OutputError, match=SCENARIO.name):
+    fix = f"^scenario {SCENARIO.name} cannot be written to .*: File exists; choose another folder"
+    with pytest.raises(OutputError, match=fix):
         run(SCENARIO, tmp_path)
+
+
+def test_what_cannot_be_written_whole_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(SCENARIO, tmp_path)
+    before = written(tmp_path)
+    write = Path.write_bytes
+
+    def full(path: Path, octets: bytes) -> int:
+        if "truth" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, octets)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        run(replace(SCENARIO, seed=SCENARIO.seed + 1_000), tmp_path)
+    assert written(tmp_path) == before
+    assert {path.name for path in (tmp_path / SCENARIO.name).iterdir()} == set(WRITTEN)
