@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensor.schema.rows import Observation
-from sensor.schema.words import PORTED
+from sensor.schema.words import PORTED, End
 from sensor.track.conversation import ICMPV6
 from sensor.track.slots import NO_PARENT, Ends
 from sensor.wire.addresses import is_global6
@@ -18,6 +18,12 @@ def source_of(row: Observation) -> Ends:
 
 def destination_of(row: Observation) -> Ends:
     return row.outer_destination, row.outer_destination_port
+
+
+def ends_of(row: Observation, end: End) -> tuple[Ends, Ends]:
+    """The client's end and the far one, with the client at ``end``."""
+    source, destination = source_of(row), destination_of(row)
+    return (source, destination) if end is End.SOURCE else (destination, source)
 
 
 def end_key(end: Ends) -> bytes:

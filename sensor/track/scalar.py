@@ -29,7 +29,7 @@ from sensor.track.conversations import Conversations
 from sensor.track.exposures import Exposures, ExposureSlot
 from sensor.track.hosts import Hosts
 from sensor.track.interface import NEVER
-from sensor.track.keys import client_key, destination_of, source_of
+from sensor.track.keys import client_key, destination_of, ends_of, source_of
 from sensor.track.layout import (
     PROOF_ANSWER,
     PROOF_COMPLETED,
@@ -206,7 +206,7 @@ class Table:
             end = self._likely_client(row, around)
         if end is End.UNKNOWN:
             return None, False
-        client, far = _ends(row, end)
+        client, far = ends_of(row, end)
         return self._new_slot(row, client, far, known, around), end is End.SOURCE
 
     def _known(
@@ -265,7 +265,7 @@ class Table:
         end = lying_inside(row, self.settings)
         if end is End.UNKNOWN:
             return slot
-        client, far = _ends(row, end)
+        client, far = ends_of(row, end)
         return self._known_or_new(row, client, far, slot.parent)
 
     def _learned(self, slot: TunnelSlot, row: Observation) -> TunnelSlot:
@@ -273,14 +273,20 @@ class Table:
         end = self._inside_end(row, slot.parent)
         if end is End.UNKNOWN:
             return slot
-        client, far = _ends(row, end)
+        client, far = ends_of(row, end)
         if client != slot.client:
             if row.outer_transport in PORTED:
                 return self._known_or_new(row, client, far, slot.parent)
             slot.client, slot.far = client, far
             slot.local = self._is_local(slot)
             slot.inbound, slot.outbound = slot.outbound, slot.inbound
-        slot.inside_known = True
+        return self._know_inside(slot)
+
+    def _know_inside(self, slot: TunnelSlot) -> TunnelSlot:
+        """What was said before nobody could call inbound: it must not hide what is said now."""
+        if not slot.inside_known:
+            slot.inside_known = True
+            self._conversations.close_of(slot)
         return slot
 
     def _known_or_new(self, row: Observation, client: Ends, far: Ends, parent: int) -> TunnelSlot:
@@ -288,9 +294,7 @@ class Table:
         number = self._clients.get(client_key(row, client, far, parent))
         if number is None:
             return self._new_slot(row, client, far, True, parent)
-        slot = self.slots[number]
-        slot.inside_known = True
-        return slot
+        return self._know_inside(self.slots[number])
 
     def _new_slot(
         self, row: Observation, client: Ends, far: Ends, known: bool, parent: int
@@ -483,8 +487,10 @@ class Table:
     def _observe_test(self, index: int, row: Observation, slot: TunnelSlot, outbound: bool) -> None:
         """RFC 4380 section 5.2.9: the reply comes from the relay nearest to the native node."""
         if outbound and row.teredo_packet == TeredoPacket.CONNECTIVITY_TEST:
-            self._tests.ask(row)
-        elif not outbound and self._tests.answer(row):
+            self._tests.ask(slot.client[0], row)
+            return
+        own = not outbound and row.inner_destination == slot.address
+        if own and self._tests.answer(slot.client[0], row):
             self._notice(EventType.TEST_REPLY, index, slot, row.time)
 
     def _observe_peer(self, index: int, row: Observation, slot: TunnelSlot, outbound: bool) -> None:
@@ -688,12 +694,6 @@ class Table:
         value: int = 0,
     ) -> None:
         self._events.append(Event(time, value, index, slot.serial, conversation, exposure, kind))
-
-
-def _ends(row: Observation, end: End) -> tuple[Ends, Ends]:
-    """The client's end and the far one, with the client at ``end``."""
-    source, destination = source_of(row), destination_of(row)
-    return (source, destination) if end is End.SOURCE else (destination, source)
 
 
 def _is_setup(row: Observation) -> bool:

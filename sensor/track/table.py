@@ -246,7 +246,7 @@ _R_TURN, _R_WIDTH = 0, 2  # of a remote: its turn in its exposure
 
 # Words of the maps' keys.
 _CLIENT_KEY, _CONVERSATION_KEY, _EXPOSURE_KEY, _FLOW_KEY = 7, 6, 4, 6
-_FOLDED_KEY, _PEER_KEY, _REMOTE_KEY, _TEST_KEY, _HOST_KEY = 2, 4, 3, 5, 3
+_FOLDED_KEY, _PEER_KEY, _REMOTE_KEY, _TEST_KEY, _HOST_KEY = 2, 4, 3, 7, 3
 
 # Rows of one frame are at most this many, each with at most one new tunnel, conversation, exposure.
 _FRAME_ROOM = 16
@@ -1263,9 +1263,17 @@ def _learned(s: _State, row: Any, w: Any, place: int) -> int:
         s.m[_words_of(s, place) + _T_FAR_KNOWN] = 0
         tunnel.inbound, tunnel.outbound = tunnel.outbound, tunnel.inbound
         _place_client(s, tunnel)
-    tunnel.inside_known = 1
-    s.m[_EPOCH] += 1
+    _know_inside(s, place)
     return place
+
+
+@compiled
+def _know_inside(s: _State, place: int) -> None:
+    """What was said before nobody could call inbound: it must not hide what is said now."""
+    if not s.tunnels[place].inside_known:
+        s.tunnels[place].inside_known = 1
+        s.m[_EPOCH] += 1
+        _close_all(s, place)
 
 
 @compiled
@@ -1284,9 +1292,7 @@ def _known_or_new(s: _State, row: Any, w: Any, from_source: bool, around: int) -
     place = find(s.m, _CLIENTS)
     if place < 0:
         return _new_tunnel(s, row, w, from_source, True, around)
-    if not s.tunnels[place].inside_known:
-        s.tunnels[place].inside_known = 1
-        s.m[_EPOCH] += 1
+    _know_inside(s, place)
     return place
 
 
@@ -1536,6 +1542,8 @@ def _join(s: _State, row: Any, w: Any, at: int, seen: int, other: int, outbound:
     root, absorbed = first, second
     if s.tunnels[second].local:
         root, absorbed = second, first
+    if not outbound and _is_anothers(s.tunnels[root], row, w):
+        return False
     another = outbound and _is_another_mapping(s, row, w, root, absorbed)
     if not another and not _mapping_agrees(s, row, w, first, second):
         return False
@@ -1551,6 +1559,14 @@ def _join(s: _State, row: Any, w: Any, at: int, seen: int, other: int, outbound:
 def _is_client(s: _State, place: int, ip: int, port: int) -> bool:
     tunnel = s.tunnels[place]
     return tunnel.client_0 == ip and tunnel.client_1 == 0 and tunnel.client_port == port
+
+
+@compiled
+def _is_anothers(inside: Any, row: Any, w: Any) -> bool:
+    """Whether a packet reaches a client that is known by another address than the packet names."""
+    if row.kind != _TEREDO or not _is_teredo(w[_INNER_DESTINATION]):
+        return False
+    return inside.has_address != 0 and not _is_address(inside, w, _INNER_DESTINATION)
 
 
 @compiled
@@ -1854,17 +1870,20 @@ def _observe_mapping(s: _State, row: Any, w: Any, at: int, place: int, outbound:
 
 @compiled
 def _observe_test(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) -> None:
-    """RFC 4380 section 5.2.9: the reply comes from the relay nearest to the native node."""
-    m = s.m
+    """RFC 4380 section 5.2.9: the reply comes from the relay nearest to the native node.
+
+    At the end of another client, or of none that is known, it answers nothing.
+    """
+    m, tunnel = s.m, s.tunnels[place]
     if outbound and row.teredo_packet == _TEST:
-        _test_key(m, row, w, _INNER_SOURCE, _INNER_DESTINATION)
+        _test_key(m, row, w, tunnel, _INNER_SOURCE, _INNER_DESTINATION)
         if find(m, _TESTS) < 0:
             add(m, _TESTS)
             if count(m, _TESTS) > TESTS_KEPT:
                 drop(m, _TESTS, oldest(m, _TESTS))
                 m[_HIT_TESTS] += 1
-    elif not outbound and _is_echo_reply(row):
-        _test_key(m, row, w, _INNER_DESTINATION, _INNER_SOURCE)
+    elif not outbound and _is_echo_reply(row) and _is_address(tunnel, w, _INNER_DESTINATION):
+        _test_key(m, row, w, tunnel, _INNER_DESTINATION, _INNER_SOURCE)
         test = find(m, _TESTS)
         if test >= 0:
             drop(m, _TESTS, test)
@@ -1872,11 +1891,12 @@ def _observe_test(s: _State, row: Any, w: Any, at: int, place: int, outbound: bo
 
 
 @compiled
-def _test_key(m: Memory, row: Any, w: Any, own: int, asked: int) -> None:
-    """Without the outer end: a symmetric NAT shows the server one, and the relay another."""
+def _test_key(m: Memory, row: Any, w: Any, tunnel: Any, own: int, asked: int) -> None:
+    """Without the outer port: a symmetric NAT shows the server one, and the relay another."""
     m[KEY], m[KEY + 1] = w[own], w[own + 1]
     m[KEY + 2], m[KEY + 3] = w[asked], w[asked + 1]
     m[KEY + 4] = signed(row.inner_source_port) << 16 | signed(row.icmp_sequence)
+    m[KEY + 5], m[KEY + 6] = tunnel.client_0, tunnel.client_1
 
 
 @compiled

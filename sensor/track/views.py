@@ -79,6 +79,8 @@ class Views:
         if first.local == second.local:
             return False
         inside, public = (first, second) if first.local else (second, first)
+        if not outbound and _is_anothers(row, inside):
+            return False
         another = outbound and self._is_another_mapping(row, inside, public)
         return another or _mapping_agrees(row, first, second)
 
@@ -93,6 +95,15 @@ class Views:
         mapping = public.client[0], address.port
         number = self._clients.get(client_key(row, mapping, mapping, public.parent))
         return number is not None and self.root(self._slots[number]).client[0] == inside.client[0]
+
+
+def _is_anothers(row: Observation, inside: TunnelSlot) -> bool:
+    """Whether a packet reaches a client that is known by another address than the packet names.
+
+    Anybody can send one packet to two ports of a NAT, of which one lets it in.
+    """
+    named = parse_teredo(row.inner_destination) if row.kind == Kind.TEREDO else None
+    return named is not None and inside.address not in (None, row.inner_destination)
 
 
 def _mapping_agrees(row: Observation, first: TunnelSlot, second: TunnelSlot) -> bool:

@@ -21,23 +21,25 @@ from tests.track.rows import (
     echo,
 )
 
+HOST = CLIENT[0].ljust(16, b"\0")
 REPLY = echo(RELAY, CLIENT, NATIVE, TEREDO, icmpv6.ECHO_REPLY)
 
 
 def test_a_test_is_answered_once_and_to_its_own_client() -> None:
     tests = ConnectivityTests(Counter())
-    tests.ask(connectivity_test())
-    assert not tests.answer(echo(RELAY, CLIENT, NATIVE, address_of(OTHER_MAPPED), 129))
-    assert not tests.answer(echo(RELAY, CLIENT, NATIVE2, TEREDO, icmpv6.ECHO_REPLY))
-    assert not tests.answer(REPLY._replace(icmp_sequence=10))
-    assert tests.answer(REPLY)
-    assert not tests.answer(REPLY)
+    tests.ask(HOST, connectivity_test())
+    assert not tests.answer(HOST, echo(RELAY, CLIENT, NATIVE, address_of(OTHER_MAPPED), 129))
+    assert not tests.answer(HOST, echo(RELAY, CLIENT, NATIVE2, TEREDO, icmpv6.ECHO_REPLY))
+    assert not tests.answer(HOST, REPLY._replace(icmp_sequence=10))
+    assert not tests.answer(OTHER_MAPPED[0].ljust(16, b"\0"), REPLY)
+    assert tests.answer(HOST, REPLY)
+    assert not tests.answer(HOST, REPLY)
 
 
 def test_behind_a_symmetric_nat_the_answer_comes_to_another_end() -> None:
     tests = ConnectivityTests(Counter())
-    tests.ask(connectivity_test())
-    assert tests.answer(echo(RELAY, OTHER_MAPPED, NATIVE, TEREDO, icmpv6.ECHO_REPLY))
+    tests.ask(HOST, connectivity_test())
+    assert tests.answer(HOST, echo(RELAY, OTHER_MAPPED, NATIVE, TEREDO, icmpv6.ECHO_REPLY))
 
 
 @pytest.mark.parametrize(
@@ -50,8 +52,8 @@ def test_behind_a_symmetric_nat_the_answer_comes_to_another_end() -> None:
 )
 def test_other_packets_answer_nothing(other: object) -> None:
     tests = ConnectivityTests(Counter())
-    tests.ask(connectivity_test())
-    assert not tests.answer(other)  # type: ignore[arg-type]
+    tests.ask(HOST, connectivity_test())
+    assert not tests.answer(HOST, other)  # type: ignore[arg-type]
     assert len(tests) == 1
 
 
@@ -62,9 +64,9 @@ def test_the_oldest_makes_room_and_a_repeated_one_is_as_old_as_before(
     hits: Counter[str] = Counter()
     tests = ConnectivityTests(hits)
     for sequence in (1, 2, 1):
-        tests.ask(connectivity_test(sequence=sequence))
+        tests.ask(HOST, connectivity_test(sequence=sequence))
     assert hits == {}
-    tests.ask(connectivity_test(sequence=3))
+    tests.ask(HOST, connectivity_test(sequence=3))
     assert (hits, len(tests)) == ({"tests": 1}, 2)
-    assert not tests.answer(REPLY._replace(icmp_sequence=1))
-    assert tests.answer(REPLY._replace(icmp_sequence=2))
+    assert not tests.answer(HOST, REPLY._replace(icmp_sequence=1))
+    assert tests.answer(HOST, REPLY._replace(icmp_sequence=2))

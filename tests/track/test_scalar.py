@@ -737,17 +737,20 @@ def test_each_kind_of_notice_counts_and_others_do_not(monkeypatch: pytest.Monkey
 def test_without_a_notice_the_mapping_stays_and_the_test_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scalar, "NOTICES_PER_MINUTE", 0)
     shown = Shown()
-    answer = echo(RELAY, CLIENT, NATIVE, TEREDO, 129)
-    shown.see(bubble(CLIENT, RELAY), connectivity_test(), answer)
+    monkeypatch.setattr(scalar, "NOTICES_PER_MINUTE", 0)
+    shown.see(bubble(CLIENT, RELAY))
     assert not shown.table.tunnel(0).has_address
+    assert shown.hits == {"notices": 1}
+    monkeypatch.setattr(scalar, "NOTICES_PER_MINUTE", 64)
+    assert types(shown.see(bubble(CLIENT, RELAY))) == [EventType.MAPPING]
+    monkeypatch.setattr(scalar, "NOTICES_PER_MINUTE", 0)
+    answer = echo(RELAY, CLIENT, NATIVE, TEREDO, 129)
+    shown.see(bubble(CLIENT, RELAY, address_of(OTHER_MAPPED)), connectivity_test(), answer)
+    assert shown.table.tunnel(0).address == TEREDO
     assert shown.hits == {"notices": 3}
     monkeypatch.setattr(scalar, "NOTICES_PER_MINUTE", 64)
     assert EventType.TEST_REPLY not in types(shown.see(answer))
-    assert shown.table.tunnel(0).has_address == 0
-    assert types(shown.see(bubble(CLIENT, RELAY))) == [EventType.MAPPING]
-    assert shown.table.tunnel(0).address == TEREDO
 
 
 def test_trailers_of_others_are_not_told() -> None:
