@@ -56,7 +56,11 @@ WIRE_MODULES = {
 WIRE_SOCKET_NAMES = {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
 
 # Endpoints and networks of the laboratory are sans-IO: chance is a Random that they are given.
-SANS_IO = tuple(f"sensor/lab/{name}" for name in ("machine.py", "network/", "teredo/"))
+SANS_IO_NAMES = (
+    *("machine.py", "network/"),
+    *("teredo/", "sixinfour/", "gre/", "brokers/", "framing/", "deviants/"),
+)
+SANS_IO = tuple(f"sensor/lab/{name}" for name in SANS_IO_NAMES)
 SANS_IO_MODULES = WIRE_MODULES - {"socket"} | {"abc", "heapq", "random"}
 SANS_IO_RANDOM = "random.Random"
 
@@ -324,7 +328,9 @@ TESTED_ELSEWHERE = {
     "emit/parts.py": "tests/emit/test_ecs.py, by golden documents",
     "emit/related.py": "tests/emit/test_ecs.py, by golden documents",
     "emit/networks.py": "tests/emit/test_explain.py",
+    "lab/gre/settings.py": "tests/lab/gre/test_endpoint.py",
     "lab/machine.py": "every test of tests/lab/ drives machines",
+    "lab/sixinfour/settings.py": "tests/lab/sixinfour/test_peer.py and its neighbours",
     "lab/teredo/settings.py": "tests/lab/teredo/test_client.py and its neighbours",
     "lab/teredo/style.py": "holds no logic",
     "schema/records.py": "holds no logic",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.machine import Datagram
 from sensor.lab.teredo.link import end_text
 from sensor.lab.teredo.style import WINDOWS_7, WINDOWS_XP
 from sensor.schema.records import Endpoint
@@ -59,8 +60,8 @@ def test_datagrams_leave_from_the_service_end_unless_told_otherwise() -> None:
     made.send(b"one", SERVER, TeredoPacket.DATA)
     made.send(b"two", SERVER, TeredoPacket.BUBBLE, source=other, ttl=1)
     one, two = made.outbox.take_datagrams()
-    assert one == (LOCAL, SERVER, b"one", TeredoPacket.DATA, 64)
-    assert two == (other, SERVER, b"two", TeredoPacket.BUBBLE, 1)
+    assert one == Datagram(LOCAL, SERVER, b"one", TeredoPacket.DATA, 64)
+    assert two == Datagram(other, SERVER, b"two", TeredoPacket.BUBBLE, 1)
 
 
 def test_an_event_holds_what_it_is_about() -> None:

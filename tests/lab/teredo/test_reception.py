@@ -75,8 +75,8 @@ def refused(bench: Bench, word: str) -> bool:
 def test_a_bubble_from_the_server_is_answered_at_its_origin() -> None:
     bench = Bench()
     (answer,) = bench.give(ORIGIN + bench.bubble(RELAY_LINK_LOCAL), SERVER)
-    assert answer == (LOCAL, RELAY, bench.bubble(bench.own, RELAY_LINK_LOCAL), 3, 64)
-    assert answer.packet is TeredoPacket.BUBBLE
+    expected = bench.bubble(bench.own, RELAY_LINK_LOCAL)
+    assert answer == Datagram(LOCAL, RELAY, expected, TeredoPacket.BUBBLE)
 
 
 def test_a_bubble_to_its_link_local_address_is_answered_from_there() -> None:
@@ -277,7 +277,8 @@ def test_a_neighbours_discovery_is_answered_and_its_packets_taken() -> None:
     group = Endpoint(addresses.DISCOVERY_GROUP, 3544)
     hello = teredo.build_bubble(PEER, addresses.ALL_NODES, 1)
     (answer,) = bench.give(hello, neighbour, group)
-    assert answer == (LOCAL, neighbour, bench.bubble(bench.own, PEER), TeredoPacket.BUBBLE, 64)
+    expected = bench.bubble(bench.own, PEER)
+    assert answer == Datagram(LOCAL, neighbour, expected, TeredoPacket.BUBBLE)
     bench.give(data(PEER, bench.own), neighbour)
     assert bench.client.ipv6_to_deliver() == [data(PEER, bench.own)]
     assert bench.send(PEER)[0].destination == neighbour

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.machine import Datagram
 from sensor.lab.teredo import refusal
 from sensor.lab.teredo import transmission as words
 from sensor.lab.teredo.peers import NO_ROOM
@@ -87,5 +88,5 @@ def test_a_claimed_cone_is_believed_by_those_of_its_age_only(style: Style, belie
     packet = to(address_of(RELAY, flags=0x8000))
     transmission(bench).send(packet, 0.0)
     sent = bench.link.outbox.take_datagrams()
-    assert ((LOCAL, RELAY, packet, TeredoPacket.DATA, 64) in sent) is believed
+    assert (Datagram(LOCAL, RELAY, packet, TeredoPacket.DATA) in sent) is believed
     assert len(sent) == (1 if believed else 2)

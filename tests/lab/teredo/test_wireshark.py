@@ -83,7 +83,7 @@ def seen(tshark: Path, folder: Path, sent: list[Datagram]) -> list[dict[str, lis
     capture = folder / "sent.pcap"
     with capture.open("wb") as stream:
         writer = PcapWriter(stream, RAW_IP)
-        for number, (source, destination, payload, _, ttl) in enumerate(sent):
+        for number, (source, destination, payload, _, ttl, _) in enumerate(sent):
             datagram = udp.build(source.ip, destination.ip, source.port, destination.port, payload)
             packet = ipv4.build(source.ip, destination.ip, udp.PROTOCOL, datagram, ttl=ttl)
             writer.write(packet, number)

@@ -1,0 +1,1 @@
+"""An endpoint of IPv6 in GRE."""
