@@ -8,6 +8,7 @@ from sensor.lab.network.packet import Packet
 from sensor.lab.network.segment import is_multicast4
 from sensor.wire import icmpv4, ipv4
 
+PROTOCOL_UNREACHABLE = 2
 PORT_UNREACHABLE = 3
 HOPS_EXCEEDED = 0
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from sensor.errors import DecodeError
+from sensor.lab.machine import OuterPacket
 from sensor.lab.network import rewrite
 from sensor.lab.network.asked import Asked, Questions
-from sensor.lab.network.complaint import PORT_UNREACHABLE, complaint
+from sensor.lab.network.complaint import PORT_UNREACHABLE, PROTOCOL_UNREACHABLE, complaint
 from sensor.lab.network.packet import Label, Packet
 from sensor.lab.network.segment import Segment
 from sensor.lab.network.tcp import Tcp
@@ -27,6 +28,7 @@ _ECHO_DATA = bytes(range(32))
 _FIRST_SEQUENCE = b"\x00\x01"
 
 Receiver = Callable[[bytes, Endpoint, Endpoint], None]
+PacketReceiver = Callable[[OuterPacket], None]
 
 
 class Host:
@@ -45,6 +47,7 @@ class Host:
         self.tcp = Tcp(self.clock, rng, self._send_segment, lambda _: self.address)
         self._identification = rng.getrandbits(16)
         self._receivers: dict[Endpoint, Receiver] = {}
+        self._listeners: dict[int, list[PacketReceiver]] = {}
         self._echoes = Questions(self.clock, rng, self.drops)
         self._questions = Questions(self.clock, rng, self.drops)
 
@@ -59,6 +62,23 @@ class Host:
     def unbind(self, end: Endpoint) -> None:
         self._receivers.pop(end, None)
 
+    def listen(self, protocol: int, receive: PacketReceiver) -> None:
+        """Hand over all that comes by an IP protocol, to each who listens; of ICMP the errors."""
+        self._listeners.setdefault(protocol, []).append(receive)
+
+    def close(self, protocol: int, receive: PacketReceiver) -> None:
+        """Listen no longer."""
+        self._listeners[protocol].remove(receive)
+
+    def send_packet(self, packet: OuterPacket, label: Label | None = None) -> None:
+        """Send an IPv4 packet with all that is said of its header."""
+        octets = ipv4.build(
+            packet.source, packet.destination, packet.protocol, packet.payload,
+            ttl=packet.ttl, identification=self._next_identification(),
+            dont_fragment=packet.dont_fragment, tos=packet.tos,
+        )  # fmt: skip
+        self.interface.send(Packet(octets, label))
+
     def send(
         self,
         destination: bytes,
@@ -70,11 +90,8 @@ class Host:
         label: Label | None = None,
     ) -> None:
         """Send any IPv4 packet; ``source`` is by default the first address."""
-        octets = ipv4.build(
-            source or self.address, destination, protocol, payload,
-            ttl=ttl, identification=self._next_identification(),
-        )  # fmt: skip
-        self.interface.send(Packet(octets, label))
+        packet = OuterPacket(source or self.address, destination, protocol, payload, ttl=ttl)
+        self.send_packet(packet, label)
 
     def send_udp(
         self,
@@ -136,8 +153,18 @@ class Host:
             self.tcp.receive(header.source, header.destination, payload)
         elif header.protocol == icmpv4.PROTOCOL:
             self._receive_icmp(header, payload)
+        elif self._listeners.get(header.protocol):
+            self._hand_over(header, payload)
         else:
-            self.drops[NO_LISTENER] += 1
+            self._refuse(packet, PROTOCOL_UNREACHABLE)
+
+    def _hand_over(self, header: ipv4.IPv4Header, payload: bytes) -> None:
+        packet = OuterPacket(
+            header.source, header.destination, header.protocol, payload,
+            ttl=header.ttl, tos=header.tos, dont_fragment=header.dont_fragment,
+        )  # fmt: skip
+        for receive in list(self._listeners.get(header.protocol, ())):
+            receive(packet)
 
     def _receive_udp(self, packet: Packet, header: ipv4.IPv4Header, datagram: bytes) -> None:
         if udp.verify(header.source, header.destination, datagram) is False:
@@ -150,9 +177,9 @@ class Host:
         if receive is not None:
             receive(payload, Endpoint(header.source, ports.source_port), destination)
         elif not self._questions.answer(destination.port, payload):
-            self._refuse(packet)
+            self._refuse(packet, PORT_UNREACHABLE)
 
-    def _refuse(self, packet: Packet) -> None:
+    def _refuse(self, packet: Packet, code: int) -> None:
         self.drops[NO_LISTENER] += 1
         own = packet.octets[16:20]
         error = complaint(
@@ -160,7 +187,7 @@ class Host:
             own,
             self.name,
             icmpv4.UNREACHABLE,
-            PORT_UNREACHABLE,
+            code,
             self._next_identification(),
         )
         if error is not None:
@@ -179,6 +206,7 @@ class Host:
         elif message.type == icmpv4.ECHO_REPLY:
             self._echoes.answer(int.from_bytes(message.rest[:2]), data)
         elif message.type in icmpv4.ERRORS:
+            self._hand_over(header, payload)
             self._receive_error(data)
 
     def _receive_error(self, quote: bytes) -> None:

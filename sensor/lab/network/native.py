@@ -1,4 +1,4 @@
-"""The native IPv6 Internet: whoever announces the longest prefix gets the packet."""
+"""A native IPv6 network, such as the Internet: the longest prefix announced gets the packet."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ class Native(Medium):
 
     ethertype = link.ETHERTYPE_IPV6
 
-    def __init__(self, clock: Clock, rng: Random, latency: float = LATENCY) -> None:
-        super().__init__("native", clock, rng, latency)
+    def __init__(
+        self, clock: Clock, rng: Random, latency: float = LATENCY, name: str = "native"
+    ) -> None:
+        super().__init__(name, clock, rng, latency)
         self._routes: Routes[Interface] = Routes()
 
     def attach(self, name: str, prefixes: Sequence[Prefix], receive: Receive) -> Interface:

@@ -1,109 +1,38 @@
-"""Drives a tunnel endpoint on a host of the virtual network."""
+"""Drives a machine that speaks UDP on a host of the virtual network."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
-
-from sensor.lab.machine import Event, Machine
+from sensor.lab.machine import Machine
+from sensor.lab.network.driver import Driver
 from sensor.lab.network.host import Host
-from sensor.lab.network.medium import Interface
-from sensor.lab.network.native import Native
-from sensor.lab.network.packet import Label, Packet
-from sensor.lab.network.routes import EVERYWHERE, Prefix
-from sensor.lab.network.stack6 import Stack6
+from sensor.lab.network.packet import Label
 from sensor.schema.records import Endpoint
-from sensor.schema.words import Kind
 from sensor.wire.addresses import DISCOVERY_GROUP
 from sensor.wire.ports import TEREDO_PORT
-
-NO_HOST = "no-host"  # IPv6 packets of a machine that nothing was connected to
 
 _GROUP = Endpoint(DISCOVERY_GROUP, TEREDO_PORT)
 
 
-@runtime_checkable
-class Addressed(Protocol):
-    """A machine that gives its host an IPv6 address."""
-
-    @property
-    def address(self) -> bytes | None: ...
-
-
-class Node:
-    """A Teredo machine with the sockets, the clock and the IPv6 side that it was promised.
-
-    ``events`` are what it told, by time in seconds. The discovery group is always listened to.
-    """
+class Node(Driver[Machine]):
+    """A machine with the sockets that it was promised; the discovery group is listened to."""
 
     def __init__(self, machine: Machine, host: Host) -> None:
-        self.machine = machine
-        self.host = host
-        self.events: list[tuple[float, Event]] = []
-        self.drops: Counter[str] = Counter()
-        self._clock = host.clock
+        super().__init__(machine, host)
         self._ends: set[Endpoint] = set()
-        self._armed: float | None = None
-        self._stack: Stack6 | None = None
-        self._deliver: Callable[[bytes], None] = self._drop
-
-    def carry(self, stack: Stack6, prefix: Prefix = EVERYWHERE) -> None:
-        """Be the tunnel of an IPv6 host: its packets for ``prefix`` go in, what comes out is its.
-
-        The address of a machine that has one becomes the host's only address.
-        """
-        self._stack = stack if isinstance(self.machine, Addressed) else None
-        self._deliver = stack.receive
-        stack.route(prefix, self.send_ipv6)
-
-    def bridge(self, native: Native, *prefixes: Prefix) -> Interface:
-        """Stand between the tunnel and the native Internet, which sends ``prefixes`` here."""
-        interface = native.attach(
-            self.host.name, prefixes, lambda packet: self.send_ipv6(packet.octets)
-        )
-        self._deliver = lambda octets: interface.send(Packet(octets))
-        return interface
 
     def start(self) -> None:
         """Let the machine begin, now."""
         self.host.bind(_GROUP, self._receive)
-        self.machine.start(self._clock.now)
-        self._settle()
+        super().start()
 
     def stop(self) -> None:
         """Let the machine end, now."""
-        self.machine.stop(self._clock.now)
-        self._settle()
+        super().stop()
         self.host.unbind(_GROUP)
-
-    def send_ipv6(self, octets: bytes) -> None:
-        """A packet for the tunnel."""
-        self.machine.send_ipv6(octets, self._clock.now)
-        self._settle()
 
     def _receive(self, payload: bytes, source: Endpoint, destination: Endpoint) -> None:
         self.machine.receive_datagram(payload, source, destination, self._clock.now)
-        self._settle()
-
-    def _settle(self) -> None:
-        """Do what the machine wants done after each of its steps."""
-        self._listen()
-        self._renumber()
-        self._note_events()
-        self._arm()
-        for datagram in self.machine.datagrams_to_send():
-            label = Label(Kind.TEREDO, datagram.packet, self.host.name)
-            self.host.send_udp(
-                datagram.payload,
-                datagram.source,
-                datagram.destination,
-                ttl=datagram.ttl,
-                label=label,
-            )
-        # Last, for the host may answer at once, which is the machine's next step.
-        for octets in self.machine.ipv6_to_deliver():
-            self._deliver(octets)
+        self.settle()
 
     def _listen(self) -> None:
         ends = set(self.machine.ends)
@@ -113,28 +42,12 @@ class Node:
             self.host.bind(end, self._receive)
         self._ends = ends
 
-    def _renumber(self) -> None:
-        if self._stack is not None and isinstance(self.machine, Addressed):
-            self._stack.addresses = [self.machine.address] if self.machine.address else []
-
-    def _note_events(self) -> None:
-        event = self.machine.next_event()
-        while event is not None:
-            self.events.append((self._clock.now, event))
-            event = self.machine.next_event()
-
-    def _arm(self) -> None:
-        due = self.machine.get_timer()
-        if due is not None and due != self._armed:
-            self._clock.at(due, lambda: self._fire(due))
-        self._armed = due
-
-    def _fire(self, due: float) -> None:
-        if due != self._armed:  # the machine has thought better of it
-            return
-        self._armed = None
-        self.machine.handle_timer(self._clock.now)
-        self._settle()
-
-    def _drop(self, octets: bytes) -> None:
-        self.drops[NO_HOST] += 1
+    def _send(self) -> None:
+        for datagram in self.machine.datagrams_to_send():
+            self.host.send_udp(
+                datagram.payload,
+                datagram.source,
+                datagram.destination,
+                ttl=datagram.ttl,
+                label=Label(datagram.kind, datagram.packet, self.host.name),
+            )

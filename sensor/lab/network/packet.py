@@ -11,13 +11,14 @@ class Label(NamedTuple):
     """The truth about a packet, from who made it: no decoder has a part in it.
 
     ``quoted`` tells an ICMP error that only quotes such a packet; ``sender`` is then who sent the
-    error.
+    error. ``flawed`` tells one that is not meant to be well formed.
     """
 
     kind: Kind
     packet: TeredoPacket
     sender: str
     quoted: bool = False
+    flawed: bool = False
 
     def quoted_by(self, sender: str) -> Label:
         """The label of an error about a packet with this one."""
