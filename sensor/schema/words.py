@@ -396,7 +396,7 @@ class EventType(IntEnum):
     SOLICITATION = 2
     ADVERTISEMENT = 3
     MAPPING = 4  # the client's own Teredo address or XP option names a (new) mapping
-    PEER = 5  # a new outer end was met
+    PEER = 5  # a new outer end was met, or an inner address with an IPv4 one in it
     TEST_REPLY = 6  # the answer to a connectivity test: its sender is the relay
     TRAILERS = 7  # a packet with RFC 6081 trailers
     OPENING = 8  # an opening from outside to an inside service

@@ -46,12 +46,12 @@ from sensor.track.limits import (
     EVICTED,
     MINUTE,
     NOTICES_PER_MINUTE,
-    PEERS_KEPT,
     SECOND,
     UNSEEN_START,
     WELL_KNOWN_PORTS,
 )
 from sensor.track.marks import Marks, counts
+from sensor.track.peers import Peers, embedding_ends
 from sensor.track.settings import TrackSettings
 from sensor.track.slots import NO_PARENT, Ends, TunnelSlot
 from sensor.track.vantage import (
@@ -100,7 +100,7 @@ class Table:
             settings.limits.join_window_ns, self.slots, self._clients, self.limits_hit
         )
         self._tests = ConnectivityTests(self.limits_hit)
-        self._peers = 0  # of all tunnels
+        self._peers = Peers(settings.limits.peers, self.limits_hit)
         self._promotion_minute = -1
         self._promotions = 0
         self._events: list[Event] = []
@@ -333,7 +333,7 @@ class Table:
         for view in list(slot.views):
             self._end_tunnel(self.slots[view], now, value)
         self._exposures.end_of(slot)
-        self._peers -= len(slot.peers)
+        self._peers.forget(slot)
         del self.slots[slot.serial]
         self._unanswered.pop(slot.serial, None)
         del self._clients[slot.key]
@@ -447,7 +447,7 @@ class Table:
         if row.trailer_count and outbound:
             self._notice(EventType.TRAILERS, index, slot, row.time, value=1)
         if row.inner_length:
-            self._observe_peer(index, row, slot, outbound)
+            self._observe_peers(index, row, slot, outbound)
         new = row.anomalies & ~slot.anomalies
         if new:
             slot.anomalies |= new
@@ -493,17 +493,12 @@ class Table:
         if own and self._tests.answer(slot.client[0], row):
             self._notice(EventType.TEST_REPLY, index, slot, row.time)
 
-    def _observe_peer(self, index: int, row: Observation, slot: TunnelSlot, outbound: bool) -> None:
-        far = destination_of(row) if outbound else source_of(row)
-        slot.far = far
-        if far in slot.peers:
-            return
-        if len(slot.peers) >= self.settings.limits.peers or self._peers >= PEERS_KEPT:
-            self.limits_hit["peers"] += 1
-            return
-        slot.peers.add(far)
-        self._peers += 1
-        if row.outer_transport != Transport.UDP:  # only then may addresses embed the new end
+    def _observe_peers(
+        self, index: int, row: Observation, slot: TunnelSlot, outbound: bool
+    ) -> None:
+        slot.far = destination_of(row) if outbound else source_of(row)
+        new = [self._peers.meet(slot, end) for end in (slot.far, *embedding_ends(row))]
+        if any(new) and row.outer_transport != Transport.UDP:  # Teredo's say all in MAPPING
             self._event(EventType.PEER, index, slot, row.time)
 
     # conversations

@@ -116,6 +116,7 @@ from sensor.track.limits import (
     VIEWS_SURE,
     WELL_KNOWN_PORTS,
 )
+from sensor.track.peers import EMBEDDING, INNER
 from sensor.track.settings import Network, TrackSettings
 from sensor.track.vantage import SERVER_PORTS
 from sensor.wire.addresses import SIXA44_RELAY
@@ -131,6 +132,7 @@ _SIXA44, _SIXBED4 = int(Kind.SIXA44), int(Kind.SIXBED4)
 _TSP_DATA = 1 << Kind.TSP | 1 << Kind.V6UDPV4
 _WEAK, _STRONG = int(Confidence.WEAK), int(Confidence.STRONG)
 _OVER_UDP, _OVER_TCP = int(Transport.UDP), int(Transport.TCP)
+_OVER_IPV6, _BY_PROVIDER = int(Transport.IPV6), 1 << Kind.SIXRD
 _SOLICITATION = int(TeredoPacket.ROUTER_SOLICITATION)
 _ADVERTISEMENT = int(TeredoPacket.ROUTER_ADVERTISEMENT)
 _BUBBLE = int(TeredoPacket.BUBBLE)
@@ -1836,7 +1838,7 @@ def _observe(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) -
     if row.trailer_count and outbound:
         _notice(s, _E_TRAILERS, at, place, row.time, 1)
     if row.inner_length:
-        _observe_peer(s, row, w, at, place, outbound)
+        _observe_peers(s, row, w, at, place, outbound)
     new = signed(row.anomalies) & ~signed(tunnel.anomalies)
     if new:
         tunnel.anomalies = tunnel.anomalies | new
@@ -1905,43 +1907,77 @@ def _is_echo_reply(row: Any) -> bool:
 
 
 @compiled
-def _observe_peer(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) -> None:
+def _observe_peers(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) -> None:
+    new = _meet_far(s, row, w, place, outbound)
+    if row.outer_transport == _OVER_IPV6 and row.kinds & EMBEDDING:
+        for end in (_INNER_SOURCE, _INNER_DESTINATION):
+            if _embeds(row, w[end], w[end + 1]) and _meet_inner(s, w, place, end):
+                new = True
+    if new and row.outer_transport != _OVER_UDP:
+        _tell(s, _E_PEER, at, place, row.time, 0)
+
+
+@compiled
+def _embeds(row: Any, first: int, second: int) -> bool:
+    """Whether an inner address embeds an IPv4 one; ``peers.embedding_ends`` says by which."""
+    low = second & 0xFFFFFFFF
+    if row.kinds & _BY_PROVIDER or first & 0xFFFF == 0x0220 or low & ~2 == 0xFE5E0000:
+        return True
+    return (first == 0 or first == 0x80FE) and low == 0 and second >> 32 & 0xFF != 0
+
+
+@compiled
+def _meet_inner(s: _State, w: Any, place: int, end: int) -> bool:
+    """Whether this inner address is new to the tunnel, and there was room to remember it."""
+    m = s.m
+    m[KEY] = s.tunnels[place].serial
+    m[KEY + 1], m[KEY + 2], m[KEY + 3] = w[end], w[end + 1], INNER
+    return find(m, _PEERS) < 0 and _keep_peer(s, place)
+
+
+@compiled
+def _keep_peer(s: _State, place: int) -> bool:
+    """Remember what stands at KEY, if there is room."""
+    m, tunnel = s.m, s.tunnels[place]
+    if tunnel.peers >= m[_MAX_PEERS] or count(m, _PEERS) >= PEERS_KEPT:
+        m[_HIT_PEERS] += 1
+        return False
+    append(m, _words_of(s, place) + _T_PEERS, _PEERS, _P_TURN, add(m, _PEERS))
+    tunnel.peers += 1
+    return True
+
+
+@compiled
+def _meet_far(s: _State, row: Any, w: Any, place: int, outbound: bool) -> bool:
+    """Whether the far end is new to the tunnel, and there was room to remember it."""
     m, tunnel = s.m, s.tunnels[place]
     end = _OUTER_DESTINATION if outbound else _OUTER_SOURCE
     port = row.outer_destination_port if outbound else row.outer_source_port
     known = _words_of(s, place) + _T_FAR_KNOWN
     same = tunnel.far_0 == w[end] and tunnel.far_1 == w[end + 1] and tunnel.far_port == port
     if same and m[known]:
-        return
+        return False
     tunnel.far_0, tunnel.far_1, tunnel.far_port = w[end], w[end + 1], port
     flow = data(m, _FLOWS, m[_FLOW]) if m[_FLOW] >= 0 and row.depth == 0 else -1
     full = tunnel.peers >= m[_MAX_PEERS] or count(m, _PEERS) >= PEERS_KEPT
     peer_of = (tunnel.serial << 1 | (outbound == (m[_SOURCE_FIRST] != 0))) << 1
     if flow >= 0 and m[flow + _F_PEER] == peer_of | 1:
         m[known] = 1
-        return
+        return False
     if flow >= 0 and m[flow + _F_PEER] == peer_of and full:
         m[known] = 0
         m[_HIT_PEERS] += 1
-        return
+        return False
     _peer_key(m, row, w, tunnel.serial, outbound)
     m[known] = find(m, _PEERS) >= 0
     if flow >= 0:
         m[flow + _F_PEER] = peer_of | m[known]
-    if m[known]:
-        return
-    if full:
-        m[_HIT_PEERS] += 1
-        return
-    peer = add(m, _PEERS)
-    words = _words_of(s, place)
-    append(m, words + _T_PEERS, _PEERS, _P_TURN, peer)
+    if m[known] or not _keep_peer(s, place):
+        return False
     m[known] = 1
     if flow >= 0:
         m[flow + _F_PEER] = peer_of | 1
-    tunnel.peers += 1
-    if row.outer_transport != _OVER_UDP:
-        _tell(s, _E_PEER, at, place, row.time, 0)
+    return True
 
 
 @compiled

@@ -56,7 +56,7 @@ def check(tracker: Tracker, kept: Table) -> None:
     assert len(tracker._ordinals) < 1000
     slots = kept.slots.values()
     assert all(len(slot.peers) <= LIMITS.peers for slot in slots)
-    assert sum(len(slot.peers) for slot in slots) == kept._peers <= most("PEERS_KEPT")
+    assert sum(len(slot.peers) for slot in slots) == len(kept._peers) <= most("PEERS_KEPT")
     assert set(kept._clients.values()) == set(kept.slots)
     assert set(kept._unanswered) <= set(kept.slots)
     assert set(talks._serials.values()) == set(talks._open)

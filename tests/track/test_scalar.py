@@ -17,7 +17,7 @@ from sensor.schema.words import (
     Transport,
     Vantage,
 )
-from sensor.track import scalar
+from sensor.track import peers, scalar
 from sensor.track.interface import NEVER
 from sensor.track.limits import MINUTE
 from sensor.track.scalar import Table
@@ -764,7 +764,7 @@ def test_trailers_of_others_are_not_told() -> None:
 
 
 def test_peers_of_all_tunnels_share_a_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scalar, "PEERS_KEPT", 3)
+    monkeypatch.setattr(peers, "PEERS_KEPT", 3)
     shown = Shown()
     other = direct(row(PRIVATE, PUBLIC))
     shown.see(outbound(0), bubble(client(0), SERVER), direct(row(PRIVATE, BROKER)))
