@@ -31,6 +31,8 @@ class NatBehaviour:
 
     ``limit`` is how many mappings it holds at once. Outbound packets refresh a mapping, inbound
     ones if ``inbound_refreshes``. With ``hairpin`` inside hosts meet at their outside endpoints.
+    ``passes`` are IP protocols without ports that go through, told apart by addresses alone, no
+    more than ``limit`` remote addresses at once.
     """
 
     mapping: Dependence
@@ -40,6 +42,7 @@ class NatBehaviour:
     inbound_refreshes: bool = False
     hairpin: bool = False
     limit: int = MAPPINGS
+    passes: frozenset[int] = frozenset()
 
     @property
     def symmetric(self) -> bool:

@@ -12,6 +12,7 @@ from sensor.lab.network import rewrite
 from sensor.lab.network.asked import Asked, Questions
 from sensor.lab.network.complaint import PORT_UNREACHABLE, PROTOCOL_UNREACHABLE, complaint
 from sensor.lab.network.packet import Label, Packet
+from sensor.lab.network.reassembly import UNREADABLE, Reassembler
 from sensor.lab.network.segment import Segment
 from sensor.lab.network.tcp import Tcp
 from sensor.schema.records import Endpoint
@@ -20,7 +21,6 @@ from sensor.wire.cursor import Cursor
 
 TTL = 64
 
-UNREADABLE = "unreadable"
 BAD_CHECKSUM = "bad-checksum"
 NO_LISTENER = "no-listener"
 
@@ -48,6 +48,7 @@ class Host:
         self._identification = rng.getrandbits(16)
         self._receivers: dict[Endpoint, Receiver] = {}
         self._listeners: dict[int, list[PacketReceiver]] = {}
+        self._fragments = Reassembler(self.drops)
         self._echoes = Questions(self.clock, rng, self.drops)
         self._questions = Questions(self.clock, rng, self.drops)
 
@@ -142,12 +143,14 @@ class Host:
             self.drops[UNREADABLE] += 1
 
     def _dispatch(self, packet: Packet) -> None:
-        cursor = Cursor(packet.octets)
+        whole = self._fragments.add(packet.octets, self.clock.now)
+        if whole is None:
+            return
+        packet = packet._replace(octets=whole)
+        cursor = Cursor(whole)
         header = ipv4.parse(cursor)
         payload = cursor.rest()
-        if header.more_fragments or header.fragment_offset:
-            self.drops[UNREADABLE] += 1
-        elif header.protocol == udp.PROTOCOL:
+        if header.protocol == udp.PROTOCOL:
             self._receive_udp(packet, header, payload)
         elif header.protocol == tcp.PROTOCOL:
             self.tcp.receive(header.source, header.destination, payload)
@@ -210,7 +213,8 @@ class Host:
             self._receive_error(data)
 
     def _receive_error(self, quote: bytes) -> None:
-        flow = rewrite.read(quote)
+        portless = self._listeners.keys()  # who listens has been told
+        flow = rewrite.read(quote, portless)
         if flow.protocol == udp.PROTOCOL:
             self._questions.refuse(flow.source.port)
         elif flow.protocol == icmpv4.PROTOCOL:

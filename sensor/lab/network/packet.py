@@ -11,7 +11,8 @@ class Label(NamedTuple):
     """The truth about a packet, from who made it: no decoder has a part in it.
 
     ``quoted`` tells an ICMP error that only quotes such a packet; ``sender`` is then who sent the
-    error. ``flawed`` tells one that is not meant to be well formed.
+    error. ``flawed`` tells one that is not meant to be well formed, ``within`` of what kinds the
+    tunnels inside it are, outermost first.
     """
 
     kind: Kind
@@ -19,6 +20,7 @@ class Label(NamedTuple):
     sender: str
     quoted: bool = False
     flawed: bool = False
+    within: tuple[Kind, ...] = ()
 
     def quoted_by(self, sender: str) -> Label:
         """The label of an error about a packet with this one."""

@@ -6,6 +6,7 @@ packet that was cut keeps the right one (RFC 1624).
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from sensor.errors import DecodeError
@@ -13,6 +14,8 @@ from sensor.schema.records import Endpoint
 from sensor.wire import icmpv4, ipv4, tcp, udp
 from sensor.wire.cursor import Cursor
 
+_FRAGMENT_AT = 6
+_FRAGMENT_OFFSET = 0x1FFF
 _TTL_AT = 8
 _HEADER_CHECKSUM_AT = 10
 _ADDRESSES_AT = 12
@@ -21,7 +24,10 @@ _ECHO_IDENTIFIER_AT = 4
 
 
 class Flow(NamedTuple):
-    """Who talks to whom. An echo's identifier is the port of who asks; the other's is 0."""
+    """Who talks to whom. An echo's identifier is the port of who asks; the other's is 0.
+
+    So are both of a protocol without ports.
+    """
 
     protocol: int
     source: Endpoint
@@ -32,10 +38,11 @@ class Flow(NamedTuple):
         return Flow(self.protocol, self.destination, self.source)
 
 
-def read(octets: bytes) -> Flow:
+def read(octets: bytes, portless: Container[int] = ()) -> Flow:
     """The flow of a UDP, TCP or ICMP echo packet, whole or as an error quotes it.
 
-    DecodeError for a damaged one, a fragment, or anything else.
+    ``portless`` are protocols without ports that are read too. DecodeError for a damaged one, a
+    fragment, or anything else.
     """
     cursor = Cursor(octets)
     header = ipv4.parse(cursor)
@@ -45,8 +52,10 @@ def read(octets: bytes) -> Flow:
         source, destination = _echo_ports(cursor)
     elif header.protocol in _CHECKSUM_AT:
         source, destination = cursor.u16(), cursor.u16()
+    elif header.protocol in portless:
+        source = destination = 0
     else:
-        raise DecodeError(f"protocol {header.protocol}, which has no ports", 9)
+        raise DecodeError(f"protocol {header.protocol}, which is not to be read", 9)
     return Flow(
         header.protocol, Endpoint(header.source, source), Endpoint(header.destination, destination)
     )
@@ -72,6 +81,11 @@ def quoted(octets: bytes) -> bytes | None:
     return cursor.rest()
 
 
+def is_later_fragment(octets: bytes) -> bool:
+    """Whether this is part of a packet without its beginning."""
+    return bool(int.from_bytes(octets[_FRAGMENT_AT : _FRAGMENT_AT + 2]) & _FRAGMENT_OFFSET)
+
+
 def decremented(octets: bytes) -> bytes | None:
     """The packet with one hop less to live; None if that was its last."""
     if octets[_TTL_AT] <= 1:
@@ -86,16 +100,23 @@ def decremented(octets: bytes) -> bytes | None:
 def translated(octets: bytes, before: Flow, after: Flow) -> bytes:
     """The packet of flow ``before`` (as ``read`` told it), made one of flow ``after``."""
     packet = bytearray(octets)
-    start, addresses = _header_length(octets), after.source.ip + after.destination.ip
+    addresses = after.source.ip + after.destination.ip
     packet[_ADDRESSES_AT:20] = addresses
     _mend(packet, _HEADER_CHECKSUM_AT, octets[_ADDRESSES_AT:20], addresses)
+    if before.protocol in _CHECKSUM_AT:
+        _translate_ports(packet, octets, before, after)
+    return bytes(packet)
+
+
+def _translate_ports(packet: bytearray, octets: bytes, before: Flow, after: Flow) -> None:
+    """In ``packet``, which was ``octets`` before, and the checksum of its transport."""
+    start = _header_length(octets)
     at, ports = _ports(after, start)
     packet[at : at + len(ports)] = ports
     old, new = octets[at : at + len(ports)], ports
     if before.protocol != icmpv4.PROTOCOL:  # the others' checksums cover the addresses too
-        old, new = octets[_ADDRESSES_AT:20] + old, addresses + new
+        old, new = octets[_ADDRESSES_AT:20] + old, after.source.ip + after.destination.ip + new
     _mend_transport(packet, start, before.protocol, old, new)
-    return bytes(packet)
 
 
 def _ports(flow: Flow, start: int) -> tuple[int, bytes]:

@@ -8,6 +8,7 @@ from sensor.capture.writer import PcapWriter
 from sensor.lab.network.medium import Interface, Medium
 from sensor.lab.network.packet import Label, Packet
 
+WHOLE = 262_144  # octets that are kept of a frame where nobody says otherwise
 MIN_FRAME = 60  # octets; shorter ones are padded, as a real adapter does (IEEE 802.3)
 
 _NANOSECONDS = 1_000_000_000
@@ -25,11 +26,15 @@ class Tap:
     """Records the frames of a medium, no more of them than its clock allows events.
 
     Alone it sees every frame as it is sent, before anything delays or loses it. ``beside`` an
-    interface it sees what that one sends, and what reaches it when it reaches it.
+    interface it sees what that one sends, and what reaches it when it reaches it. Of each frame the
+    capture keeps ``snaplen`` octets.
     """
 
-    def __init__(self, medium: Medium, beside: Interface | None = None) -> None:
+    def __init__(
+        self, medium: Medium, beside: Interface | None = None, snaplen: int = WHOLE
+    ) -> None:
         self.frames: list[Frame] = []
+        self._snaplen = snaplen
         self._beside = beside
         self._clock = medium.clock
         medium.taps.append(self)
@@ -49,6 +54,6 @@ class Tap:
 
     def write(self, stream: BinaryIO, epoch: int) -> None:
         """Write a pcap file; ``epoch`` is when the clock started, in nanoseconds since 1970."""
-        writer = PcapWriter(stream)
+        writer = PcapWriter(stream, snaplen=self._snaplen)
         for frame in self.frames:
             writer.write(frame.octets, epoch + round(frame.time * _NANOSECONDS))

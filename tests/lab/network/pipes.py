@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from random import Random
 
-from sensor.lab.machine import Datagram, Event, Outbox
+from sensor.lab.machine import Datagram, Event, Outbox, OuterPacket
 from sensor.lab.network.clock import EVENTS, Clock
 from sensor.lab.network.host import Host
 from sensor.lab.network.node import Node
@@ -14,7 +14,8 @@ from sensor.lab.network.segment import Segment
 from sensor.lab.network.stack6 import Stack6
 from sensor.lab.network.tap import Tap
 from sensor.schema.records import Endpoint
-from sensor.schema.words import TeredoPacket
+from sensor.schema.words import Kind, TeredoPacket
+from sensor.wire import sixinfour
 from sensor.wire.addresses import packed
 
 OURS, THEIRS = Endpoint(packed("192.0.2.1"), 40_000), Endpoint(packed("192.0.2.2"), 40_001)
@@ -79,6 +80,49 @@ class AddressedPipe(Pipe):
     """A tunnel that gives its host an address."""
 
     address: bytes | None = None
+
+
+class RawPipe:
+    """A tunnel by protocol 41 to one other IPv4 address."""
+
+    protocols = (sixinfour.PROTOCOL,)
+
+    def __init__(self, own: bytes, other: bytes) -> None:
+        self.drops: Counter[str] = Counter()
+        self.addresses = (own,)
+        self.heard: list[OuterPacket] = []
+        self.other = other
+        self._outbox = Outbox()
+
+    def start(self, now: float) -> None: ...
+
+    def stop(self, now: float) -> None: ...
+
+    def receive_packet(self, packet: OuterPacket, now: float) -> None:
+        self.heard.append(packet)
+        if packet.protocol == sixinfour.PROTOCOL:
+            self._outbox.packets.append(packet.payload)
+
+    def send_ipv6(self, packet: bytes, now: float) -> None:
+        ends = self.addresses[0], self.other
+        outer = OuterPacket(
+            *ends, sixinfour.PROTOCOL, packet, Kind.SIXINFOUR, ttl=17, tos=0xB8, dont_fragment=True
+        )
+        self._outbox.outer.append(outer)
+
+    def handle_timer(self, now: float) -> None: ...
+
+    def get_timer(self) -> float | None:
+        return None
+
+    def packets_to_send(self) -> list[OuterPacket]:
+        return self._outbox.take_outer()
+
+    def ipv6_to_deliver(self) -> list[bytes]:
+        return self._outbox.take_packets()
+
+    def next_event(self) -> Event | None:
+        return None
 
 
 class Net:

@@ -10,6 +10,7 @@ from sensor.lab.network.host import Host
 from sensor.lab.network.nat import NatBox
 from sensor.lab.network.segment import Segment
 from sensor.schema.records import Endpoint
+from sensor.wire import gre, sixinfour
 from sensor.wire.addresses import packed
 
 NAT_IP = packed("203.0.113.2")
@@ -33,6 +34,12 @@ def listen(host: Host, *ends: Endpoint) -> Received:
     return received
 
 
+def take_quietly(host: Host) -> None:
+    """Let a host have the protocols that need no ports, so that it does not complain of them."""
+    for protocol in (sixinfour.PROTOCOL, gre.PROTOCOL):
+        host.listen(protocol, lambda _: None)
+
+
 class Home:
     """A host and its neighbour behind a NAT, and a prober with four ends on the Internet."""
 
@@ -53,6 +60,8 @@ class Home:
         self.other = Host("other", self.inside, [OTHER_IP], Random(f"{seed}/other"))
         self.prober = Host("prober", self.internet, [FIRST_IP, SECOND_IP], Random(f"{seed}/p"))
         self.end = Endpoint(INSIDE_IP, LOCAL_PORT)
+        for host in (self.host, self.other, self.prober):
+            take_quietly(host)
         self.heard = listen(self.host, self.end)
         self.probed = listen(self.prober, *PROBES)
 

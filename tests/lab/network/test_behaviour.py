@@ -27,3 +27,4 @@ def test_ready_made_ones(
     assert (nat.mapping, nat.filtering, nat.ports) == (mapping, filtering, ports)
     assert nat.symmetric is (mapping is not ANY)
     assert nat.lifetime >= 120.0  # RFC 4787, REQ-5
+    assert nat.passes == frozenset()

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from sensor.lab.network.clock import Clock
 from sensor.lab.network.connection import Outcome
-from sensor.lab.network.host import BAD_CHECKSUM, NO_LISTENER, UNREADABLE, Host
+from sensor.lab.network.host import BAD_CHECKSUM, NO_LISTENER, Host
 from sensor.lab.network.packet import Label, Packet
+from sensor.lab.network.reassembly import INCONSISTENT, UNREADABLE
 from sensor.lab.network.segment import Segment
 from sensor.lab.network.tap import Tap
 from sensor.schema.records import Endpoint
@@ -130,7 +131,7 @@ def test_damaged_packets_are_counted() -> None:
     net.a.send(B, 41, bytes(40))
     net.a.interface.send(Packet(ipv4.build(A, B, udp.PROTOCOL, datagram, more_fragments=True)))
     net.settle()
-    assert net.b.drops == {BAD_CHECKSUM: 2, UNREADABLE: 2, NO_LISTENER: 1}
+    assert net.b.drops == {BAD_CHECKSUM: 2, UNREADABLE: 1, NO_LISTENER: 1, INCONSISTENT: 1}
 
 
 @given(st.binary(max_size=80), st.sampled_from([1, 6, 17, 41]))
@@ -140,3 +141,18 @@ def test_hostile_payloads_raise_nothing(payload: bytes, protocol: int) -> None:
     net.a.send(GROUP.ip, protocol, payload)
     net.settle()
     assert net.b.drops.total() + net.b.tcp.drops.total() == 2
+
+
+def test_fragments_are_put_together_before_anything_else() -> None:
+    net = Two()
+    label = Label(Kind.TEREDO, TeredoPacket.DATA, "a")
+    datagram = udp.build(A, B, 7, 9, bytes(40))
+    heard: list[bytes] = []
+    net.b.bind(Endpoint(B, 9), lambda payload, *_: heard.append(payload))
+    pieces = ((datagram[:24], 0, True, None), (datagram[24:], 24, False, label))
+    for data, offset, more, meant in pieces:
+        piece = ipv4.build(*(A, B, udp.PROTOCOL, data), more_fragments=more, fragment_offset=offset)
+        net.a.interface.send(Packet(piece, meant))
+    net.settle()
+    assert heard == [bytes(40)]
+    assert net.b.drops.total() == 0

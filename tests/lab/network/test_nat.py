@@ -18,12 +18,15 @@ from sensor.lab.network.behaviour import (
     NatBehaviour,
     PortChoice,
 )
+from sensor.lab.network.box import NO_HOPS, NOT_FORWARDED
 from sensor.lab.network.clock import Clock
 from sensor.lab.network.connection import Outcome
+from sensor.lab.network.firewall import BLOCKED
 from sensor.lab.network.host import Host
 from sensor.lab.network.mappings import FILTERED, NO_MAPPING, TABLE_FULL
-from sensor.lab.network.nat import NO_HAIRPIN, NO_HOPS, NOT_FORWARDED, UNREADABLE, NatBox
+from sensor.lab.network.nat import NO_HAIRPIN, UNREADABLE, NatBox
 from sensor.lab.network.packet import Label, Packet
+from sensor.lab.network.passthrough import PASSAGE_TAKEN, Passage
 from sensor.lab.network.segment import Segment
 from sensor.lab.network.tap import Tap
 from sensor.schema.records import Endpoint
@@ -325,3 +328,126 @@ def test_a_group_outside_is_none_of_its_business() -> None:
     home.prober.interface.send(Packet(octets))
     home.settle()
     assert home.nat.drops[NOT_FORWARDED] == 1
+
+
+SIXINFOUR, GRE = 41, 47
+PASSING = replace(PORT_RESTRICTED, passes=frozenset((SIXINFOUR, GRE)))
+
+
+class Wire:
+    """What a home's host and its prober get, as (protocol, source, destination, payload)."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._inside = Tap(home.inside, beside=home.host.interface)
+        self._outside = Tap(home.internet, beside=home.prober.interface)
+
+    def _got(self, tap: Tap) -> list[tuple[int, bytes, bytes, bytes]]:
+        self.home.settle()
+        packets = [frame.octets[14 : 14 + frame.octets[17]] for frame in tap.frames]
+        tap.frames.clear()
+        assert all(ipv4.header_checksum_ok(octets) for octets in packets)
+        return [(octets[9], octets[12:16], octets[16:20], octets[20:]) for octets in packets]
+
+    def inside(self) -> list[tuple[int, bytes, bytes, bytes]]:
+        return self._got(self._inside)
+
+    def outside(self) -> list[tuple[int, bytes, bytes, bytes]]:
+        return self._got(self._outside)
+
+
+@pytest.mark.parametrize("protocol", [SIXINFOUR, GRE])
+def test_a_protocol_without_ports_passes_by_addresses_alone(protocol: int) -> None:
+    home = Home(PASSING)
+    home.host.send(FIRST_IP, protocol, b"out", label=LABEL)
+    wire = Wire(home)
+    assert wire.outside() == [(protocol, NAT_IP, FIRST_IP, b"out")]
+    wire.inside()
+    home.prober.send(NAT_IP, protocol, b"back")
+    home.prober.send(NAT_IP, protocol, b"stranger", source=PROBES[2].ip)
+    assert wire.inside() == [(protocol, FIRST_IP, INSIDE_IP, b"back")]
+    assert home.nat.drops == {NO_MAPPING: 1}
+    since = home.inside.latency
+    assert home.nat.passages == (Passage(protocol, INSIDE_IP, FIRST_IP, since),)
+    assert home.nat.mappings == ()
+
+
+def test_two_inside_hosts_cannot_share_a_remote_address() -> None:
+    home = Home(PASSING)
+    home.host.send(FIRST_IP, SIXINFOUR, b"first")
+    home.settle()
+    home.other.send(FIRST_IP, SIXINFOUR, b"second")
+    home.other.send(FIRST_IP, GRE, b"of its own")
+    wire = Wire(home)
+    assert wire.outside() == [(GRE, NAT_IP, FIRST_IP, b"of its own")]
+    assert home.nat.drops == {PASSAGE_TAKEN: 1}
+    home.nat.forget()
+    home.other.send(FIRST_IP, SIXINFOUR, b"now")
+    assert wire.outside() == [(SIXINFOUR, NAT_IP, FIRST_IP, b"now")]
+
+
+def test_passages_are_limited_as_mappings_are() -> None:
+    home = Home(replace(PASSING, limit=1))
+    for probe in (PROBES[0], PROBES[2]):
+        home.host.send(probe.ip, SIXINFOUR, b"out")
+    home.settle()
+    assert home.nat.drops == {TABLE_FULL: 1}
+
+
+def test_errors_about_what_has_no_ports_are_translated_both_ways() -> None:
+    home = Home(PASSING)
+    wire = Wire(home)
+    home.host.send(FIRST_IP, SIXINFOUR, b"out")
+    home.settle()
+    wire.inside()
+    theirs = ipv4.build(NAT_IP, FIRST_IP, SIXINFOUR, b"out")
+    error = icmpv4.build_error(icmpv4.UNREACHABLE, 2, theirs)
+    home.prober.send(NAT_IP, icmpv4.PROTOCOL, error, source=PROBES[2].ip)
+    own = icmpv4.build_error(
+        icmpv4.UNREACHABLE, 2, ipv4.build(INSIDE_IP, FIRST_IP, SIXINFOUR, b"out")
+    )
+    assert wire.inside() == [(icmpv4.PROTOCOL, PROBES[2].ip, INSIDE_IP, own)]
+    wire.outside()
+    own = icmpv4.build_error(
+        icmpv4.UNREACHABLE, 2, ipv4.build(FIRST_IP, INSIDE_IP, SIXINFOUR, b"in")
+    )
+    theirs = ipv4.build(FIRST_IP, NAT_IP, SIXINFOUR, b"in")
+    home.host.send(FIRST_IP, icmpv4.PROTOCOL, own)
+    error = icmpv4.build_error(icmpv4.UNREACHABLE, 2, theirs)
+    assert wire.outside() == [(icmpv4.PROTOCOL, NAT_IP, FIRST_IP, error)]
+    about_nothing = ipv4.build(FIRST_IP, OTHER_IP, SIXINFOUR, b"in")
+    error = icmpv4.build_error(icmpv4.UNREACHABLE, 2, about_nothing)
+    home.other.send(FIRST_IP, icmpv4.PROTOCOL, error)
+    assert wire.outside() == []
+    assert home.nat.drops == {NO_MAPPING: 1}
+
+
+def test_without_ports_there_is_no_hairpin_and_there_are_no_fragments() -> None:
+    home = Home(replace(PASSING, hairpin=True))
+    home.host.send(NAT_IP, SIXINFOUR, b"neighbour?")
+    octets = ipv4.build(INSIDE_IP, FIRST_IP, SIXINFOUR, bytes(8), more_fragments=True)
+    home.host.interface.send(Packet(octets))
+    assert Wire(home).outside() == []
+    assert home.nat.drops == {NO_HAIRPIN: 1, UNREADABLE: 1}
+    assert home.nat.passages == ()
+
+
+def test_a_blocked_port_ends_what_was_and_lets_others_be() -> None:
+    home = Home(CONE)
+    mapped = home.mapped(PROBES[0])
+    home.nat.firewall.block(PROBES[0].port)
+    assert home.let_in(mapped) == {probe for probe in PROBES if probe.port != PROBES[0].port}
+    home.probed.clear()
+    home.host.send_udp(b"out", home.end, PROBES[0])
+    home.settle()
+    assert (home.probed, home.nat.drops) == ([], {BLOCKED: 3})
+    assert home.mapped(PROBES[1]) == mapped
+
+
+def test_later_fragments_that_went_too_far_are_told_to_nobody() -> None:
+    home = Home(CONE)
+    tap = Tap(home.inside)
+    octets = ipv4.build(INSIDE_IP, FIRST_IP, udp.PROTOCOL, bytes(8), ttl=1, fragment_offset=8)
+    home.host.interface.send(Packet(octets))
+    home.settle()
+    assert (len(tap.frames), home.nat.drops) == (1, {NO_HOPS: 1})

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 
-from sensor.lab.machine import Event, Outbox, OuterPacket
+from sensor.lab.machine import OuterPacket
 from sensor.lab.network.clock import Clock
 from sensor.lab.network.host import NO_LISTENER, Host
 from sensor.lab.network.packet import Label
@@ -17,53 +16,11 @@ from sensor.schema.words import Kind, TeredoPacket
 from sensor.wire import icmpv4, ipv4
 from sensor.wire.addresses import packed
 from sensor.wire.cursor import Cursor
+from tests.lab.network.pipes import RawPipe
 
 PROTOCOL = 41
 OURS, THEIRS = packed("192.0.2.1"), packed("192.0.2.2")
 OUR_ADDRESS, THEIR_ADDRESS = packed("2001:db8::a"), packed("2001:db8::b")
-
-
-class Pipe:
-    """A tunnel to one other address."""
-
-    protocols = (PROTOCOL,)
-
-    def __init__(self, own: bytes, other: bytes) -> None:
-        self.drops: Counter[str] = Counter()
-        self.addresses = (own,)
-        self.heard: list[OuterPacket] = []
-        self.other = other
-        self._outbox = Outbox()
-
-    def start(self, now: float) -> None: ...
-
-    def stop(self, now: float) -> None: ...
-
-    def receive_packet(self, packet: OuterPacket, now: float) -> None:
-        self.heard.append(packet)
-        if packet.protocol == PROTOCOL:
-            self._outbox.packets.append(packet.payload)
-
-    def send_ipv6(self, packet: bytes, now: float) -> None:
-        outer = OuterPacket(
-            *(self.addresses[0], self.other, PROTOCOL, packet),
-            *(Kind.SIXINFOUR, 17, 0xB8, True),
-        )
-        self._outbox.outer.append(outer)
-
-    def handle_timer(self, now: float) -> None: ...
-
-    def get_timer(self) -> float | None:
-        return None
-
-    def packets_to_send(self) -> list[OuterPacket]:
-        return self._outbox.take_outer()
-
-    def ipv6_to_deliver(self) -> list[bytes]:
-        return self._outbox.take_packets()
-
-    def next_event(self) -> Event | None:
-        return None
 
 
 class Net:
@@ -75,7 +32,7 @@ class Net:
         self.tap = Tap(segment)
         self.ours = Host("ours", segment, [OURS], Random(2))
         self.theirs = Host("theirs", segment, [THEIRS], Random(3))
-        self.pipe, self.other_pipe = Pipe(OURS, THEIRS), Pipe(THEIRS, OURS)
+        self.pipe, self.other_pipe = RawPipe(OURS, THEIRS), RawPipe(THEIRS, OURS)
         self.node, self.other = RawNode(self.pipe, self.ours), RawNode(self.other_pipe, self.theirs)
         self.stack = Stack6("ours", self.clock, Random(4), [OUR_ADDRESS])
         self.other_stack = Stack6("theirs", self.clock, Random(5), [THEIR_ADDRESS])
@@ -125,7 +82,7 @@ def test_who_takes_no_such_protocol_says_so_and_the_machine_hears_it() -> None:
 
 def test_all_machines_of_a_host_hear_and_one_that_stopped_no_more() -> None:
     net = Net()
-    second = Pipe(THEIRS, packed("192.0.2.3"))
+    second = RawPipe(THEIRS, packed("192.0.2.3"))
     more = RawNode(second, net.theirs)
     for node in (net.node, net.other, more):
         node.start()

@@ -16,6 +16,7 @@ ends = st.builds(Endpoint, st.binary(min_size=4, max_size=4), st.integers(0, 65_
 payloads = st.binary(max_size=40)
 A, B = Endpoint(bytes([10, 0, 0, 1]), 1111), Endpoint(bytes([192, 0, 2, 1]), 2222)
 C = Endpoint(bytes([203, 0, 113, 9]), 3333)
+PORTLESS = 41
 
 
 def build(flow: Flow, payload: bytes, *, ttl: int = 64) -> bytes:
@@ -124,11 +125,43 @@ def test_only_errors_quote() -> None:
     assert rewrite.quoted(build(Flow(icmpv4.PROTOCOL, A, B._replace(port=0)), b"")) is None
 
 
+@given(ends, ends, ends, ends, payloads, st.sampled_from([b"", bytes(4), bytes(40)]))
+def test_without_ports_only_the_header_changes(
+    a: Endpoint, b: Endpoint, c: Endpoint, d: Endpoint, payload: bytes, options: bytes
+) -> None:
+    octets = ipv4.build(a.ip, b.ip, PORTLESS, payload, options=options)
+    before = rewrite.read(octets, {PORTLESS})
+    assert before == Flow(PORTLESS, a._replace(port=0), b._replace(port=0))
+    changed = rewrite.translated(octets, before, Flow(PORTLESS, c, d))
+    assert changed == ipv4.build(c.ip, d.ip, PORTLESS, payload, options=options)
+
+
+def test_protocols_that_were_not_asked_for_are_refused() -> None:
+    octets = ipv4.build(A.ip, B.ip, PORTLESS, bytes(40))
+    with pytest.raises(DecodeError, match="protocol 41"):
+        rewrite.read(octets)
+    with pytest.raises(DecodeError, match="protocol 41"):
+        rewrite.read(octets, {47})
+
+
+@pytest.mark.parametrize(
+    ("offset", "more", "later"),
+    [(0, False, False), (0, True, False), (8, False, True), (65_528, True, True)],
+)
+def test_later_fragments_are_those_without_the_beginning(
+    offset: int, more: bool, later: bool
+) -> None:
+    octets = ipv4.build(
+        A.ip, B.ip, PORTLESS, b"", fragment_offset=offset, more_fragments=more, dont_fragment=True
+    )
+    assert rewrite.is_later_fragment(octets) is later
+
+
 @given(st.binary(max_size=60), st.integers(0, 255))
 def test_hostile_octets_are_read_or_refused(octets: bytes, protocol: int) -> None:
     for packet in (octets, ipv4.build(A.ip, B.ip, protocol, octets)):
         try:
-            flow = rewrite.read(packet)
+            flow = rewrite.read(packet, {PORTLESS, protocol})
         except DecodeError:
             continue
         changed = rewrite.translated(packet, flow, Flow(flow.protocol, C, B))

@@ -55,6 +55,17 @@ def test_beside_an_interface_it_sees_what_that_one_sees_when_it_does() -> None:
     assert [round(frame.time, 4) for frame in tap.frames] == [0.0002, 1.01, 1.01]
 
 
+def test_a_capture_may_keep_the_beginning_of_each_frame_alone() -> None:
+    home = Home(PORT_RESTRICTED)
+    tap = Tap(home.inside, snaplen=64)
+    home.host.send_udp(bytes(200), home.end, PROBES[0])
+    stream = io.BytesIO()
+    tap.write(stream, EPOCH)
+    kept, wire = struct.unpack_from("<II", stream.getvalue(), 24 + 8)
+    assert (kept, wire) == (64, len(tap.frames[0].octets)) == (64, 242)
+    assert len(stream.getvalue()) == 24 + 16 + 64
+
+
 def test_short_frames_are_padded() -> None:
     home = Home(PORT_RESTRICTED)
     tap = Tap(home.inside)
