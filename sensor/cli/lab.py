@@ -111,6 +111,14 @@ def list_scenarios() -> None:
         click.echo(textwrap.fill(text, width, subsequent_indent=" " * column))
 
 
+@scenario.command("table")
+def tell_table() -> None:
+    """Print what every scenario shows, in Markdown."""
+    from sensor.lab.scenarios.table import page
+
+    click.echo(page(), nl=False)
+
+
 @scenario.command("run")
 @click.argument("name")
 @click.option(

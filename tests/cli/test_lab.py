@@ -11,6 +11,7 @@ import pytest
 from sensor.lab.live import endpoints
 from sensor.lab.live.endpoints import Place
 from sensor.lab.scenarios.catalogue import SCENARIOS
+from sensor.lab.scenarios.table import page
 from sensor.lab.teredo.settings import ClientSettings, RelaySettings, ServerSettings
 from sensor.schema.records import Endpoint
 from sensor.wire.addresses import packed
@@ -106,6 +107,11 @@ def test_scenarios_are_listed_with_what_they_are_about() -> None:
     assert max(map(len, told.splitlines())) <= 100
     words = " ".join(told.split())
     assert words == " ".join(f"{scenario.name} {scenario.about}" for scenario in SCENARIOS)
+
+
+def test_the_table_of_scenarios_is_printed() -> None:
+    done = call_sensor("lab", "scenario", "table")
+    assert done.out == page()
 
 
 def test_a_scenario_leaves_its_captures_and_its_truth(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sensor.lab.scenarios.openings import Outcome
 from sensor.lab.scenarios.truth import (
     ExposureTruth,
     Labelled,
+    LinkTruth,
     OpeningTruth,
     Truth,
     TunnelTruth,
@@ -54,6 +55,11 @@ class View:
         self._tunnels = {tunnel.name: tunnel for tunnel in truth.tunnels}
 
     @property
+    def public(self) -> bool:
+        """Whether the watched hosts have public addresses: there is no NAT then."""
+        return not any(is_private(ip) for ip, _ in self.truth.networks)
+
+    @property
     def from_inside(self) -> bool:
         return self.side == INSIDE
 
@@ -77,6 +83,28 @@ class View:
     def _public(self, tunnel: TunnelTruth, end: Endpoint) -> bool:
         """Inside these are seen where a NAT sends packets back: still the same client's."""
         return any(mapping.public == end for mapping in tunnel.mappings)
+
+    # tunnels of other kinds
+
+    def links(self) -> list[LinkTruth]:
+        """Those of the side that names the hosts; a NAT shows the same ones on its other side."""
+        return list(self.truth.captures[self.side].links)
+
+    def link_of(self, name: str) -> LinkTruth:
+        """The one that leads out, of all that somebody sends by."""
+        (found,) = (link for link in self._links_of(name) if self.leads_out(link))
+        return found
+
+    def _links_of(self, name: str) -> Iterator[LinkTruth]:
+        return (link for link in self.links() if name in link.senders)
+
+    def shows_hosts(self, link: LinkTruth) -> bool:
+        """Whether the watched network's end of it is a host itself, not its NAT."""
+        return self.leads_out(link) and (self.from_inside or self.public)
+
+    def leads_out(self, link: LinkTruth) -> bool:
+        """Within a site nothing is exposed to anybody outside of it."""
+        return link.client is not None
 
     # what is said of a tunnel
 
@@ -244,8 +272,11 @@ class View:
     def _stayed_inside(self, found: ExposureTruth, opening: OpeningTruth) -> bool:
         """Neighbours that met at their own ends never used the hole in the NAT.
 
-        Those that met through it are seen inside only, where the NAT sent packets back.
+        Those that met through it are seen inside only, where the NAT sent packets back. A tunnel of
+        another kind leads out where one of its ends does.
         """
+        if found.tunnel not in self._tunnels:
+            return not any(self.leads_out(link) for link in self._links_of(found.tunnel))
         opener, opened = self._tunnels.get(opening.by), self._tunnels[found.tunnel]
         if opener is None or opener.home != opened.home:
             return False

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from sensor.lab.network.mappings import Mapping
 from sensor.lab.network.nat import NatBox
 from sensor.lab.network.packet import Label
-from sensor.lab.network.tap import Tap
 from sensor.lab.scenarios.home import ClientParty
+from sensor.lab.scenarios.links import links, outer
 from sensor.lab.scenarios.openings import Opening
-from sensor.lab.scenarios.party import Try
+from sensor.lab.scenarios.party import Party, Try
 from sensor.lab.scenarios.scenario import Scenario
 from sensor.lab.scenarios.truth import (
     NANOSECONDS,
@@ -29,10 +29,10 @@ from sensor.lab.scenarios.truth import (
 from sensor.lab.scenarios.world import World
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
-from sensor.wire import ipv4, link, udp
-from sensor.wire.cursor import Cursor
+from sensor.wire import udp
 
 EPOCH = 1_795_334_400 * NANOSECONDS  # 2026-11-22T08:00:00Z, when every clock starts
+NETWORK_BITS = 24
 FILES = {"inside": "inside.pcap", "outside": "outside.pcap"}
 
 
@@ -43,14 +43,21 @@ def account(scenario: Scenario, world: World) -> Truth:
         about=scenario.about,
         seed=scenario.seed,
         watched=world.watched.home.name,
-        captures={side: _capture(FILES[side], tap) for side, tap in world.watched.taps.items()},
+        networks=((world.watched.home.network + b"\0", NETWORK_BITS),),
+        sixrd=tuple(world.sixrd),
+        captures={side: _capture(world, side) for side in world.watched.taps},
         tunnels=tuple(_tunnel(world, client) for client in world.clients),
-        exposures=tuple(found for client in world.clients for found in _exposures(world, client)),
+        exposures=tuple(
+            found
+            for party in (*world.clients, *world.tunnelled)
+            for found in _exposures(world, party)
+        ),
         tries=tuple(_tried(tried) for tried in world.tries),
     )
 
 
-def _capture(file: str, tap: Tap) -> CaptureTruth:
+def _capture(world: World, side: str) -> CaptureTruth:
+    tap = world.watched.taps[side]
     before: set[bytes] = set()
     labelled = []
     for number, frame in enumerate(tap.frames, 1):
@@ -59,11 +66,11 @@ def _capture(file: str, tap: Tap) -> CaptureTruth:
             doubled = frame.octets in before
             labelled.append(_labelled(number, frame.octets, frame.label, doubled))
             before.add(frame.octets)
-    return CaptureTruth(file, len(tap.frames), tuple(labelled))
+    return CaptureTruth(FILES[side], len(tap.frames), tuple(labelled), links(world, tap))
 
 
 def _labelled(number: int, frame: bytes, label: Label, doubled: bool) -> Labelled:
-    source, destination = (None, None) if label.quoted else _outer_ends(frame)
+    source, destination = (None, None) if label.quoted else outer(frame).ends
     return Labelled(
         number=number,
         kind=label.kind,
@@ -73,16 +80,9 @@ def _labelled(number: int, frame: bytes, label: Label, doubled: bool) -> Labelle
         destination=destination,
         quoted=label.quoted,
         doubled=doubled,
+        flawed=label.flawed,
+        within=label.within,
     )
-
-
-def _outer_ends(frame: bytes) -> tuple[Endpoint, Endpoint]:
-    """IPv4 source and destination of a datagram, as the NATs before this place left them."""
-    cursor = Cursor(frame)
-    link.parse(link.LINKTYPE_ETHERNET, cursor)
-    outer, ports = ipv4.parse(cursor), udp.parse(cursor)
-    source = Endpoint(outer.source, ports.source_port)
-    return source, Endpoint(outer.destination, ports.destination_port)
 
 
 def moment(seconds: float) -> int:
@@ -95,7 +95,7 @@ def _tunnel(world: World, client: ClientParty) -> TunnelTruth:
     return TunnelTruth(
         name=client.name,
         home=client.home.name,
-        watched=world.watched.home in client.home.way_out,
+        watched=_watched(world, client),
         kind=Kind.TEREDO,
         inside=client.settings.local,
         macs=_macs(client),
@@ -150,14 +150,18 @@ def _mapping(end: Endpoint, mapping: Mapping) -> MappingTruth:
     return MappingTruth(end, mapping.outside, mapping.remote, moment(mapping.created), until)
 
 
-def _exposures(world: World, client: ClientParty) -> Iterator[ExposureTruth]:
+def _watched(world: World, party: Party) -> bool:
+    return party.place is not None and world.watched.home in party.place.way_out
+
+
+def _exposures(world: World, party: Party) -> Iterator[ExposureTruth]:
     services: dict[tuple[Endpoint, int], list[Opening]] = {}
-    for opening in client.stack.log:
+    for opening in party.stack.log:
         services.setdefault((opening.talk.own, opening.talk.transport), []).append(opening)
     for (own, transport), openings in services.items():
         yield ExposureTruth(
-            tunnel=client.name,
-            watched=world.watched.home in client.home.way_out,
+            tunnel=party.tunnel,
+            watched=_watched(world, party),
             address=own.ip,
             transport=transport,
             port=own.port,

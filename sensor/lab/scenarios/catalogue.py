@@ -1,6 +1,8 @@
-"""Every scenario there is."""
+"""Every scenario there is, by families."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from sensor.lab.scenarios.exposure import EXPOSURE
 from sensor.lab.scenarios.natpairs import NAT_PAIRS
@@ -9,4 +11,17 @@ from sensor.lab.scenarios.scenario import Scenario
 from sensor.lab.scenarios.styles import STYLES
 from sensor.lab.scenarios.trouble import TROUBLE
 
-SCENARIOS: tuple[Scenario, ...] = (*EXPOSURE, *NAT_PAIRS, *STYLES, *TROUBLE, *PLACES)
+
+class Family(NamedTuple):
+    title: str
+    scenarios: tuple[Scenario, ...]
+
+
+FAMILIES = (
+    Family("Services behind Teredo", EXPOSURE),
+    Family("Pairs of NATs", NAT_PAIRS),
+    Family("Other implementations", STYLES),
+    Family("Trouble on the way", TROUBLE),
+    Family("Other places to look from", PLACES),
+)
+SCENARIOS = tuple(scenario for family in FAMILIES for scenario in family.scenarios)

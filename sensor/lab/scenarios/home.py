@@ -12,19 +12,15 @@ from sensor.lab.network.node import Node
 from sensor.lab.network.segment import Segment
 from sensor.lab.scenarios.noted import NotedClient
 from sensor.lab.scenarios.openings import LoggingStack
-from sensor.lab.scenarios.party import Party, request
+from sensor.lab.scenarios.party import Party
+from sensor.lab.scenarios.premises import Premises
 from sensor.lab.teredo.settings import ClientSettings
 from sensor.lab.teredo.style import OWN, Style
 from sensor.schema.records import Endpoint
-from sensor.wire import dns
-from sensor.wire.ports import DNS_PORT
 
 if TYPE_CHECKING:
-    from sensor.lab.network.connection import Connection
-    from sensor.lab.scenarios.infrastructure import Site
     from sensor.lab.scenarios.world import World
 
-FIRST_HOST = 20
 ADDRESS_EVENTS = ("qualified", "mapping-changed")
 
 
@@ -41,7 +37,7 @@ class Choices(TypedDict, total=False):
     hairpin: bool
 
 
-class Home:
+class Home(Premises):
     """A network behind a NAT, on the Internet or on the network of a ``carrier``."""
 
     def __init__(
@@ -53,35 +49,31 @@ class Home:
         outside: tuple[Segment, bytes],
         carrier: Home | None,
     ) -> None:
-        self.name = name
-        self.world = world
+        super().__init__(world, name, network)
         self.carrier = carrier
-        self.segment = Segment(name, world.clock, world.chance(name))
-        self._network = bytes(network)
-        self._hosts = FIRST_HOST - 1
-        self.box = NatBox(
-            f"{name}-nat",
-            self.segment,
-            outside[0],
-            self._network + b"\x01",
-            outside[1],
-            behaviour,
-            world.chance(f"{name}-nat"),
+        segment, address = outside
+        gateway, chance = self.network + b"\x01", world.chance(f"{name}-nat")
+        self.box: NatBox = NatBox(
+            f"{name}-nat", self.segment, segment, gateway, address, behaviour, chance
         )
 
     @property
-    def way_out(self) -> list[Home]:
-        """The networks on the way to the Internet, this one first."""
+    def way_out(self) -> list[Premises]:
         return [self, *(self.carrier.way_out if self.carrier else [])]
 
     @property
     def boxes(self) -> list[NatBox]:
-        """Their NATs."""
-        return [home.box for home in self.way_out]
+        """The NATs on the way."""
+        return [self.box, *(self.carrier.boxes if self.carrier else [])]
+
+    @property
+    def public(self) -> bytes:
+        """The IPv4 address that the Internet sees."""
+        return self.boxes[-1].outside.addresses[0]
 
     def client(self, name: str, style: Style = OWN, **choices: Unpack[Choices]) -> ClientParty:
         """A host with a Teredo client, which waits to be started."""
-        host = self._host(name)
+        host = self.host(name)
         choices.setdefault("server", self.world.server.primary)
         settings = ClientSettings(
             local=Endpoint(host.address, self.world.port(name)), style=style, **choices
@@ -90,21 +82,9 @@ class Home:
         self.world.clients.append(party)
         return party
 
-    def neighbour(self, name: str) -> Neighbour:
-        """A host with IPv4 alone."""
-        return Neighbour(self._host(name), self.world)
-
     def rebind(self) -> None:
         """The NAT is switched off and on: what goes out from now on gets another mapping."""
         self.box.forget()
-
-    def next_address(self) -> bytes:
-        """An IPv4 address that nobody has here."""
-        self._hosts += 1
-        return self._network + bytes([self._hosts])
-
-    def _host(self, name: str) -> Host:
-        return Host(name, self.segment, [self.next_address()], self.world.chance(name))
 
 
 class Had(NamedTuple):
@@ -122,7 +102,7 @@ class ClientParty(Party):
         world = home.world
         stack = LoggingStack(host.name, world.clock, world.chance(f"{host.name}-stack"))
         super().__init__(world, host.name, stack)
-        self.home = home
+        self.home = self.place = home
         self.host = host
         self.settings = settings
         self.client = NotedClient(settings, world.chance(f"{host.name}-client"))
@@ -156,27 +136,3 @@ class ClientParty(Party):
         self.node.stop()
         for end in self.client.ends:
             self.host.unbind(end)
-
-
-class Neighbour:
-    """A host without tunnels: what it does is what a network is mostly full of."""
-
-    def __init__(self, host: Host, world: World) -> None:
-        self.host = host
-        self._world = world
-        self._number = 0
-
-    def resolve(self, name: str) -> None:
-        """Ask the resolver for an IPv4 address."""
-        self._number += 1
-        query = dns.build_query(self._number, name, dns.TYPE_A)
-        self.host.ask(Endpoint(self._world.resolver.address, DNS_PORT), query)
-
-    def browse(self, site: Site) -> Connection:
-        """Look its name up and fetch a page, over IPv4."""
-        self.resolve(site.name)
-        return self.host.tcp.connect(site.ip, site.port, request(site.name))
-
-    def ping(self, site: Site) -> None:
-        """Send one echo request over IPv4."""
-        self.host.ping(site.ip)

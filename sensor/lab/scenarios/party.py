@@ -13,6 +13,7 @@ from sensor.wire import icmpv6, tcp, udp
 from sensor.wire.addresses import text
 
 if TYPE_CHECKING:
+    from sensor.lab.scenarios.premises import Premises
     from sensor.lab.scenarios.world import World
 
 HTTP_PORT = 80
@@ -50,12 +51,22 @@ class Try:
 
 
 class Party:
-    """Somebody with an IPv6 host, by Teredo or natively; ``world`` keeps what they tried."""
+    """Somebody with an IPv6 host, by tunnel or natively; ``world`` keeps what they tried.
+
+    ``place`` is the network whose tunnel leads to it, None on the Internet.
+    """
+
+    place: Premises | None = None
 
     def __init__(self, world: World, name: str, stack: LoggingStack) -> None:
         self.world = world
         self.name = name
         self.stack = stack
+
+    @property
+    def tunnel(self) -> str:
+        """Whose tunnel leads to it: the name that its packets have as sender."""
+        return self.name
 
     @property
     def address(self) -> bytes:

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 class Scenario:
     """``story`` puts people and machines into a world and lets things happen there.
 
-    The same ``seed`` gives the same octets at the same times.
+    The same ``seed`` gives the same octets at the same times. ``against`` names the attacks that an
+    innocent story must be told from.
     """
 
     name: str
     about: str
     seed: int
     story: Callable[[World], None]
+    against: tuple[str, ...] = ()

@@ -10,8 +10,15 @@ unknown or does not apply is left out. An end is ``{"ip", "port"}``.
                ``packet`` (what its maker meant it to be), ``sender``, ``end`` and
                ``destination`` (where it comes from and goes to by IPv4, at this place), ``quoted``
                (true where it is an ICMP error about such a packet: that has no ends),
-               ``doubled`` (true where a network delivered an earlier frame once more). All others
-               are ordinary.
+               ``doubled`` (true where a network delivered an earlier frame once more), ``flawed``
+               (true where it is not meant to be well formed), ``within`` (the kinds of tunnels
+               inside it, outermost first). All others are ordinary. And ``links``: the tunnels
+               other than Teredo's as they are seen there, each with ``kinds`` (all that its packets
+               are of), ``ends`` (by IPv4; port 0 where there is none), ``client`` (the one of them
+               that is the watched network's), ``key`` (GRE's), ``senders``, and ``embedded``
+               (``address``, ``scheme``, ``ip``: what IPv4 address an inner one was formed from, be
+               that true or a lie)
+``networks``   of the watched place, and ``sixrd``, the 6rd domains there: what an operator knows
 ``tunnels``    one per client: ``name``, ``home``, ``watched`` (the captures are of a network on its
                way), ``kind``, ``inside`` (an end), ``macs`` (who its packets come from on each
                network on their way, by the network's name), ``ends`` (all that it sent from),
@@ -23,10 +30,10 @@ unknown or does not apply is left out. An end is ``{"ip", "port"}``.
                for, port 0 for all ports; ``since``, ``until`` unless it was held to the end),
                ``relays`` and ``peers`` (reached: ``address``, ``end``, ``at``), ``alternates``
                (ends that its trailers told)
-``exposures``  one per service of a client that anybody opened: ``tunnel``, ``watched``,
-               ``address``, ``transport``, ``port``, ``state`` (``answered``, ``refused``,
-               ``attempted``: the strongest outcome), ``openings`` (``remote``, ``by``: the opener's
-               name, ``at``: when it arrived, ``outcome``)
+``exposures``  one per service behind a tunnel that anybody opened: ``tunnel`` (its client, or who
+               sends its packets), ``watched``, ``address``, ``transport``, ``port``, ``state``
+               (``answered``, ``refused``, ``attempted``: the strongest outcome), ``openings``
+               (``remote``, ``by``: the opener's name, ``at``: when it arrived, ``outcome``)
 ``tries``      what the story let anybody ask: ``by``, ``whom``, ``transport``, ``address``,
                ``port``, ``at``, ``answered`` (something came back), ``whole`` (all of it did)
 """
@@ -43,7 +50,7 @@ from sensor.lab.scenarios.openings import Outcome
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind, NatType, TeredoPacket
 from sensor.wire import icmpv6, tcp, udp
-from sensor.wire.addresses import text
+from sensor.wire.addresses import SixRdDomain, text
 
 NANOSECONDS = 1_000_000_000
 Object = dict[str, Any]
@@ -61,6 +68,27 @@ class Labelled:
     destination: Endpoint | None
     quoted: bool
     doubled: bool
+    flawed: bool
+    within: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedTruth:
+    address: bytes
+    scheme: Kind
+    ip: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTruth:
+    """A tunnel that is not Teredo's, at one place."""
+
+    kinds: tuple[Kind, ...]
+    ends: tuple[Endpoint, ...]
+    client: Endpoint | None
+    key: int | None
+    senders: tuple[str, ...]
+    embedded: tuple[EmbeddedTruth, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +96,7 @@ class CaptureTruth:
     file: str
     frames: int
     labelled: tuple[Labelled, ...]
+    links: tuple[LinkTruth, ...]
 
     def ends(self, sender: str) -> tuple[Endpoint, ...]:
         """Where packets of somebody come from at this place, in order."""
@@ -168,6 +197,8 @@ class Truth:
     about: str
     seed: int
     watched: str
+    networks: tuple[tuple[bytes, int], ...]
+    sixrd: tuple[SixRdDomain, ...]
     captures: dict[str, CaptureTruth]
     tunnels: tuple[TunnelTruth, ...]
     exposures: tuple[ExposureTruth, ...]
@@ -178,6 +209,8 @@ class Truth:
         told = {
             "scenario": {"name": self.name, "about": self.about, "seed": self.seed},
             "watched": self.watched,
+            "networks": [f"{text(ip)}/{bits}" for ip, bits in self.networks],
+            "sixrd": [_sixrd(domain) for domain in self.sixrd],
             "captures": {side: _capture(capture) for side, capture in self.captures.items()},
             "tunnels": [_tunnel(tunnel) for tunnel in self.tunnels],
             "exposures": [_exposure(exposure) for exposure in self.exposures],
@@ -215,11 +248,41 @@ def _capture(capture: CaptureTruth) -> Object:
                 "destination": _end(frame.destination),
                 "quoted": frame.quoted or None,
                 "doubled": frame.doubled or None,
+                "flawed": frame.flawed or None,
+                "within": [kind.text for kind in frame.within] or None,
             }
         )
         for frame in capture.labelled
     ]
-    return {"file": capture.file, "frames": capture.frames, "labelled": labelled}
+    return {
+        "file": capture.file,
+        "frames": capture.frames,
+        "labelled": labelled,
+        "links": [_link(link) for link in capture.links],
+    }
+
+
+def _link(link: LinkTruth) -> Object:
+    told = {
+        "kinds": [kind.text for kind in link.kinds],
+        "ends": [_end(end) for end in link.ends],
+        "client": _end(link.client),
+        "key": link.key,
+        "senders": list(link.senders),
+        "embedded": [
+            {"address": text(found.address), "scheme": found.scheme.text, "ip": text(found.ip)}
+            for found in link.embedded
+        ],
+    }
+    return _known(told)
+
+
+def _sixrd(domain: SixRdDomain) -> Object:
+    return {
+        "prefix": f"{text(domain.prefix)}/{domain.prefix_length}",
+        "ipv4_mask": domain.ipv4_mask,
+        "relays": [text(relay) for relay in domain.relays],
+    }
 
 
 def _tunnel(tunnel: TunnelTruth) -> Object:

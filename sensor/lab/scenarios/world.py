@@ -1,13 +1,13 @@
 """A world for one story: the Internet with its servers, homes behind NATs, and where we look.
 
-All IPv4 addresses are those of documentation (RFC 5737) and of private networks, so that nothing in
-a capture is anybody's.
+All IPv4 addresses are those of documentation (RFC 5737), of benchmarks (RFC 2544) and of private
+networks, so that nothing in a capture is anybody's.
 """
 
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sensor.errors import SensorError
 from sensor.lab.network.behaviour import NatBehaviour
@@ -15,8 +15,12 @@ from sensor.lab.network.clock import Clock
 from sensor.lab.network.host import Host
 from sensor.lab.network.medium import Interface
 from sensor.lab.network.native import Native
+from sensor.lab.network.node import Node
+from sensor.lab.network.raw_node import RawNode
+from sensor.lab.network.routes import Prefix
 from sensor.lab.network.segment import Segment
-from sensor.lab.network.tap import Tap
+from sensor.lab.network.tap import WHOLE, Tap
+from sensor.lab.scenarios.formed import Formed
 from sensor.lab.scenarios.home import ClientParty, Home
 from sensor.lab.scenarios.infrastructure import (
     RELAY_PORT,
@@ -27,11 +31,13 @@ from sensor.lab.scenarios.infrastructure import (
     TeredoServer,
     build_site,
 )
-from sensor.lab.scenarios.party import HTTP_PORT, Try
+from sensor.lab.scenarios.party import HTTP_PORT, Party, Try
+from sensor.lab.scenarios.premises import Campus, Premises
+from sensor.lab.scenarios.tunnels import Gateway, LanHost, Provider, TunnelHost
 from sensor.lab.teredo.settings import ServerSettings, following
 from sensor.schema.records import Endpoint
 from sensor.wire import dns
-from sensor.wire.addresses import LEGACY_TEREDO_PREFIX, packed
+from sensor.wire.addresses import LEGACY_TEREDO_PREFIX, SixRdDomain, packed
 from sensor.wire.ports import DNS_PORT
 
 INTERNET_LATENCY = 0.012  # seconds from anybody's access to anybody else's
@@ -49,12 +55,16 @@ FIRST_PUBLIC = packed("203.0.113.7")
 FIRST_SINGLE = packed("192.0.2.130")
 FIRST_NATIVE = packed("2001:db8:77::5")
 CARRIER_NETWORK = (100, 64, 0)
+CAMPUS_NETWORKS = (198, 18)
+NOBODY = "nobody"
+
+Admitted = TypeVar("Admitted", TunnelHost, LanHost)
 
 
 class Watch(NamedTuple):
-    """Where a world is looked at: one tap on each side of a home's NATs."""
+    """Where a world is looked at: one tap on each side of a network's boxes."""
 
-    home: Home
+    home: Premises
     inside: Tap
     outside: Tap
 
@@ -74,8 +84,11 @@ class World:
             "internet", self.clock, self.chance("internet"), latency=INTERNET_LATENCY
         )
         self.native = Native(self.clock, self.chance("native"))
-        self.homes: list[Home] = []
+        self.places: list[Premises] = []
         self.clients: list[ClientParty] = []
+        self.tunnelled: list[Party] = []  # those whose tunnel is not Teredo's
+        self.formed = Formed()
+        self.sixrd: list[SixRdDomain] = []
         self.remotes: list[NativeParty] = []
         self.tries: list[Try] = []
         self._names: dict[str, bytes] = {SITE.name: SITE.ip, SERVER_NAME: SERVER}
@@ -100,7 +113,7 @@ class World:
 
     def home(self, name: str, behaviour: NatBehaviour, carrier: Home | None = None) -> Home:
         """A network with a NAT of its own, at the Internet or behind a carrier's NAT."""
-        network = (192, 168, len(self.homes) + 1)
+        network = (192, 168, len(self.places) + 1)
         return self._place(name, behaviour, network, carrier)
 
     def carrier(self, name: str, behaviour: NatBehaviour) -> Home:
@@ -120,8 +133,40 @@ class World:
         else:
             outside = carrier.segment, carrier.next_address()
         home = Home(self, name, behaviour, network, outside, carrier)
-        self.homes.append(home)
+        self.places.append(home)
         return home
+
+    def campus(self, name: str) -> Campus:
+        """A network of public addresses behind a router that translates nothing."""
+        outside, self._public = self._public, following(self._public)
+        network = (*CAMPUS_NETWORKS, len(self.places) + 1)
+        campus = Campus(self, name, network, (self.internet, outside))
+        self.places.append(campus)
+        return campus
+
+    def stranger(self, name: str) -> Host:
+        """A host on the IPv4 Internet, and nothing else yet."""
+        address, self._single = self._single, following(self._single)
+        return Host(name, self.internet, [address], self.chance(name))
+
+    def tunnel_host(
+        self, node: Node | RawNode, *addresses: bytes, place: Premises | None = None
+    ) -> TunnelHost:
+        """An IPv6 host that is a tunnel's end itself; without addresses its machine gives one."""
+        return self.admit(TunnelHost(self, node, addresses, place))
+
+    def gateway(self, node: Node | RawNode, place: Premises | None = None) -> Gateway:
+        """A tunnel's end that is a router: hosts of native IPv6 can be put behind it."""
+        return Gateway(self, node, place)
+
+    def provider(self, node: Node | RawNode, *prefixes: Prefix) -> Provider:
+        """A tunnel's end that leads to the native Internet, which sends ``prefixes`` there."""
+        return Provider(self, node, prefixes)
+
+    def admit(self, party: Admitted) -> Admitted:
+        """Somebody whose services others may open through a tunnel."""
+        self.tunnelled.append(party)
+        return party
 
     def teredo_server(
         self,
@@ -161,10 +206,14 @@ class World:
 
     # where we look
 
-    def watch(self, home: Home, beside: Interface | None = None) -> None:
-        """Capture inside a home, and outside beside its outermost NAT or ``beside`` another."""
-        place = beside or home.boxes[-1].outside
-        self._watch = Watch(home, Tap(home.segment), Tap(self.internet, beside=place))
+    def watch(self, home: Premises, beside: Interface | None = None, snaplen: int = WHOLE) -> None:
+        """Capture inside a network, and outside beside its outermost box or ``beside`` another.
+
+        Of each frame ``snaplen`` octets are kept.
+        """
+        place = beside or home.way_out[-1].box.outside
+        inside, outside = Tap(home.segment, None, snaplen), Tap(self.internet, place, snaplen)
+        self._watch = Watch(home, inside, outside)
 
     @property
     def watched(self) -> Watch:
@@ -178,7 +227,12 @@ class World:
         for client in self.clients:
             if any(had.address == address for had in client.had):
                 return client.name
-        return next(remote.name for remote in self.remotes if remote.address == address)
+        others = (*self.remotes, *self.tunnelled)
+        return next((one.name for one in others if address in one.stack.addresses), NOBODY)
+
+    def name(self, name: str, ip: bytes) -> None:
+        """Enter an IPv4 address into the resolver."""
+        self._names[name] = ip
 
     # what happens
 

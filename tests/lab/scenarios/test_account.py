@@ -58,7 +58,7 @@ def test_two_levels_of_nat_are_one_mapping() -> None:
     (mapping,) = alice.mappings
     (home,) = world.clients[0].home.box.mappings
     assert mapping.inside == alice.inside == home.inside
-    assert mapping.public.ip == world.homes[0].box.outside.addresses[0]
+    assert mapping.public.ip == world.places[0].box.outside.addresses[0]
     assert set(alice.macs) == {"home", "carrier"}
 
 

@@ -59,7 +59,7 @@ def test_between_two_nats_homes_look_like_hosts() -> None:
     for name in ("alice", "bob"):
         (end,) = truth.captures["inside"].ends(name)
         assert end.ip[:2] == bytes([100, 64])
-        assert end.ip in [home.box.outside.addresses[0] for home in world.homes]
+        assert end.ip in [home.box.outside.addresses[0] for home in world.places]
         assert tunnel(truth, name).watched
 
 

@@ -10,8 +10,10 @@ from sensor.lab.scenarios.openings import Outcome
 from sensor.lab.scenarios.truth import (
     BoxTruth,
     CaptureTruth,
+    EmbeddedTruth,
     ExposureTruth,
     Labelled,
+    LinkTruth,
     MappingTruth,
     Met,
     OpeningTruth,
@@ -21,7 +23,7 @@ from sensor.lab.scenarios.truth import (
 )
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind, NatType, TeredoPacket
-from sensor.wire.addresses import packed
+from sensor.wire.addresses import SixRdDomain, packed
 
 AT = 1_795_334_400_000_000_001
 END = Endpoint(packed("192.168.1.20"), 50_000)
@@ -37,6 +39,18 @@ SENT = Labelled(
     destination=SERVER,
     quoted=False,
     doubled=False,
+    flawed=False,
+    within=(),
+)
+CARRIED = replace(SENT, number=5, kind=Kind.SIXTOFOUR, packet=TeredoPacket.NONE)
+FLAWED = replace(CARRIED, number=6, flawed=True, within=(Kind.SIXINFOUR, Kind.GRE6))
+LINK = LinkTruth(
+    kinds=(Kind.SIXINFOUR, Kind.SIXTOFOUR),
+    ends=(END, SERVER),
+    client=END,
+    key=7,
+    senders=("alice",),
+    embedded=(EmbeddedTruth(packed("2002:c633:6401::1"), Kind.SIXTOFOUR, SERVER.ip),),
 )
 QUOTED = replace(SENT, number=4, sender="desk", end=None, destination=None, quoted=True)
 TUNNEL = TunnelTruth(
@@ -68,7 +82,9 @@ TRUTH = Truth(
     about="about",
     seed=1,
     watched="home",
-    captures={"inside": CaptureTruth("inside.pcap", 4, (SENT, QUOTED))},
+    networks=((packed("192.168.1.0"), 24),),
+    sixrd=(SixRdDomain(packed("2001:db8::"), 32, 8, (SERVER.ip,)),),
+    captures={"inside": CaptureTruth("inside.pcap", 4, (SENT, QUOTED, FLAWED), (LINK,))},
     tunnels=(TUNNEL,),
     exposures=(EXPOSURE,),
     tries=(),
@@ -85,7 +101,7 @@ def test_the_strongest_outcome_counts() -> None:
 
 
 def test_ends_of_a_sender_are_told_once_and_errors_have_none() -> None:
-    capture = CaptureTruth("inside.pcap", 4, (SENT, replace(SENT, number=5), QUOTED))
+    capture = CaptureTruth("inside.pcap", 4, (SENT, replace(SENT, number=5), QUOTED), ())
     assert capture.ends("alice") == (END,)
     assert capture.ends("desk") == ()
 
@@ -98,7 +114,7 @@ def test_keys_are_sorted_and_the_same_truth_is_the_same_text() -> None:
 
 def test_what_is_unknown_is_left_out() -> None:
     told = json.loads(TRUTH.to_json())
-    first, second = told["captures"]["inside"]["labelled"]
+    first, second, third = told["captures"]["inside"]["labelled"]
     assert first == {
         "frame": 3,
         "kind": "teredo",
@@ -114,6 +130,7 @@ def test_what_is_unknown_is_left_out() -> None:
         "sender": "desk",
         "quoted": True,
     }
+    assert (third["flawed"], third["within"]) == (True, ["6in4", "gre6"])
     (tunnel,) = told["tunnels"]
     assert tunnel["mappings"] == [
         {
@@ -124,6 +141,27 @@ def test_what_is_unknown_is_left_out() -> None:
     ]
     assert tunnel["relays"] == [
         {"end": {"ip": "198.51.100.1", "port": 3_544}, "at": "2026-11-22T08:00:00.000000001Z"}
+    ]
+
+
+def test_links_and_what_an_operator_knows_are_told() -> None:
+    told = json.loads(TRUTH.to_json())
+    assert told["networks"] == ["192.168.1.0/24"]
+    assert told["sixrd"] == [
+        {"prefix": "2001:db8::/32", "ipv4_mask": 8, "relays": ["198.51.100.1"]}
+    ]
+    assert told["captures"]["inside"]["links"] == [
+        {
+            "kinds": ["6in4", "6to4"],
+            "ends": [
+                {"ip": "192.168.1.20", "port": 50_000},
+                {"ip": "198.51.100.1", "port": 3_544},
+            ],
+            "client": {"ip": "192.168.1.20", "port": 50_000},
+            "key": 7,
+            "senders": ["alice"],
+            "embedded": [{"address": "2002:c633:6401::1", "scheme": "6to4", "ip": "198.51.100.1"}],
+        }
     ]
 
 

@@ -55,7 +55,7 @@ def test_who_tells_a_story_must_say_where_to_look() -> None:
 def test_names_are_resolved() -> None:
     world = World(1)
     desk = world.home("home", CONE).neighbour("desk")
-    world.watch(world.homes[0])
+    world.watch(world.places[0])
     desk.resolve(SERVER_NAME)
     desk.resolve("nobody.example.net")
     world.wait(1)
