@@ -59,6 +59,7 @@ from sensor.track.vantage import (
     is_local,
     likely_client,
     lying_inside,
+    mapped_end,
     mapped_port,
     maps_destination,
     outer_ip,
@@ -222,11 +223,12 @@ class Table:
             return found[0] if found else None
         return min(found, key=self._doubt)
 
-    def _doubt(self, slot: TunnelSlot) -> tuple[bool, bool, bool, int]:
+    def _doubt(self, slot: TunnelSlot) -> tuple[bool, bool, bool, bool, int]:
         """The smaller, the surer it is that the slot's client is an inside end."""
         return (
             not slot.inside_known,
             not slot.local,
+            not slot.proved,
             not slot.reasons & _SETUP_SEEN,
             slot.serial,
         )
@@ -259,10 +261,13 @@ class Table:
         return slot if slot is not None and slot.inside_known else None
 
     def _corrected(self, slot: TunnelSlot, row: Observation) -> TunnelSlot:
-        """A client taken for inside by what packets say gives way to an end that lies inside."""
+        """A client believed by what packets say gives way to an end that lies inside, and until it
+        has shown its own address also to one that shows its own."""
         if slot.local or row.outer_transport not in PORTED:
             return slot
         end = lying_inside(row, self.settings)
+        if end is End.UNKNOWN and not slot.proved:
+            end = mapped_end(row)
         if end is End.UNKNOWN:
             return slot
         client, far = ends_of(row, end)

@@ -9,6 +9,7 @@ from sensor.schema.words import Anomaly, Kind, TeredoPacket, Vantage
 from sensor.track.layout import TunnelState
 from sensor.track.sketch import signed, words
 from sensor.track.statistics import Statistics
+from sensor.wire.addresses import parse_teredo
 
 Ends = tuple[bytes, int]
 
@@ -98,6 +99,12 @@ class TunnelSlot:
         self.minute = self.notices = 0  # events of this minute that count against its budget
         self.vantages = 0  # mask of 1 << Vantage
         self.vlan = row.vlan
+
+    @property
+    def proved(self) -> bool:
+        """Whether its own address embeds the very IPv4 that it sends from."""
+        own = parse_teredo(self.address) if self.address is not None else None
+        return own is not None and own.ip.ljust(16, b"\0") == self.client[0]
 
     @property
     def answered(self) -> bool:

@@ -481,6 +481,14 @@ def _lying_inside(s: _State, row: Any, w: Any) -> int:
 
 
 @compiled
+def _mapped_end(row: Any, w: Any) -> int:
+    """Who sends from the IPv4 that its own Teredo address embeds, or is reached at its mapping."""
+    if _source_mapped(row, w) < 0:
+        return _AT_DESTINATION if _maps_destination(row, w) else _UNKNOWN_END
+    return _AT_SOURCE if _destination_mapped(row, w) < 0 else _UNKNOWN_END
+
+
+@compiled
 def _inside_end(s: _State, row: Any, w: Any, around: int) -> int:
     """The first rule that tells the inside end: where it lies, its mapping, setup; else of two
     Teredo ends the sender, if its own mapping is surely that of a client."""
@@ -1132,21 +1140,37 @@ def _key_from(m: Memory, row: Any, w: Any, from_source: bool, parent: int) -> No
 def _tunnel_of(s: _State, row: Any, w: Any, parent: int, parent_outbound: bool) -> tuple[int, bool]:
     """The tunnel of a row, if it is anybody's, and whether the row leaves its client.
 
-    Nothing but the VLAN and what the epoch counts changes the answer for a flow whose tunnel's
-    inside end is known, so that it need not be sought again.
+    Nothing but the VLAN, what the epoch counts, and what a packet says to a client that has not
+    shown its address, changes the answer for a flow whose tunnel's inside end is known.
     """
     m = s.m
     if parent >= 0 or m[_FLOW] < 0:
         return _find_tunnel(s, row, w, parent, parent_outbound)
     at = data(m, _FLOWS, m[_FLOW])
     vlan = signed(row.vlan) << 1
-    if m[at + _F_EPOCH] == m[_EPOCH] and m[at + _F_CLIENT_FIRST] & -2 == vlan:
+    same = m[at + _F_EPOCH] == m[_EPOCH] and m[at + _F_CLIENT_FIRST] & -2 == vlan
+    if same and _is_settled(s.tunnels[m[at + _F_TUNNEL]], row):
         return m[at + _F_TUNNEL], m[at + _F_CLIENT_FIRST] & 1 == m[_SOURCE_FIRST]
     place, outbound = _find_tunnel(s, row, w, parent, parent_outbound)
-    if place >= 0 and s.tunnels[place].inside_known and not _between_equals(row, w):
+    known = place >= 0 and s.tunnels[place].inside_known and not _between_equals(row, w)
+    if known and _is_settled(s.tunnels[place], row):
         m[at + _F_TUNNEL], m[at + _F_EPOCH] = place, m[_EPOCH]
         m[at + _F_CLIENT_FIRST] = vlan | (outbound == (m[_SOURCE_FIRST] != 0))
     return place, outbound
+
+
+@compiled
+def _is_settled(tunnel: Any, row: Any) -> bool:
+    """Whether nothing that this packet says can make the tunnel's client give way."""
+    return tunnel.local or row.kind != _TEREDO or _is_proved(tunnel)
+
+
+@compiled
+def _is_proved(tunnel: Any) -> bool:
+    """Whether its own address embeds the very IPv4 that it sends from."""
+    if not tunnel.has_address or not _is_teredo(tunnel.address_0):
+        return False
+    return tunnel.client_0 == _mapped_ip(tunnel.address_1) and tunnel.client_1 == 0
 
 
 @compiled
@@ -1225,8 +1249,10 @@ def _doubt(s: _State, place: int) -> int:
     tunnel = s.tunnels[place]
     doubt = 0
     if not tunnel.inside_known:
-        doubt += 4
+        doubt += 8
     if not tunnel.local:
+        doubt += 4
+    if not _is_proved(tunnel):
         doubt += 2
     if not tunnel.reasons & _SETUP_SEEN:
         doubt += 1
@@ -1235,11 +1261,14 @@ def _doubt(s: _State, place: int) -> int:
 
 @compiled
 def _corrected(s: _State, row: Any, w: Any, place: int) -> int:
-    """A client taken for inside by what packets say gives way to an end that lies inside."""
+    """A client believed by what packets say gives way to an end that lies inside, and until it has
+    shown its own address also to one that shows its own."""
     tunnel = s.tunnels[place]
     if tunnel.local or not _has_ports(row):
         return place
     end = _lying_inside(s, row, w)
+    if end == _UNKNOWN_END and not _is_proved(tunnel):
+        end = _mapped_end(row, w)
     if end == _UNKNOWN_END:
         return place
     return _known_or_new(s, row, w, end == _AT_SOURCE, tunnel.parent)
@@ -1867,6 +1896,8 @@ def _observe_mapping(s: _State, row: Any, w: Any, at: int, place: int, outbound:
     if _may_notice(s, place, row.time):
         tunnel.has_address = 1
         tunnel.address_0, tunnel.address_1 = first, second
+        if not tunnel.local:
+            s.m[_EPOCH] += 1  # it may be surer now, or less sure, that its client is inside
         _tell(s, _E_MAPPING, at, place, row.time, signed(outbound))
 
 

@@ -63,7 +63,7 @@ def inside_end(row: Observation, settings: TrackSettings) -> End:
     Where its ends lie; the only Teredo end that sends from the public IPv4 address that it names,
     or is reached at the very endpoint; the sender of a router solicitation.
     """
-    return lying_inside(row, settings) or _mapped_end(row) or _soliciting_end(row)
+    return lying_inside(row, settings) or mapped_end(row) or _soliciting_end(row)
 
 
 def lying_inside(row: Observation, settings: TrackSettings) -> End:
@@ -85,7 +85,7 @@ def lying_inside(row: Observation, settings: TrackSettings) -> End:
     return End.UNKNOWN
 
 
-def _mapped_end(row: Observation) -> End:
+def mapped_end(row: Observation) -> End:
     """Who sends from the IPv4 address that its own Teredo address embeds is that client.
 
     Anybody can name that client in a packet to some other port; so of a destination only the very

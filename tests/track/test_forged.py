@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from sensor.schema.rows import Observation
@@ -191,3 +193,40 @@ def test_a_packet_to_its_own_address_still_names_the_host() -> None:
     outside, inside = (handshake(RELAY, end)[0] for end in (MAPPED, CLIENT))
     sensor.see(from_outside(outside), from_inside(inside))
     assert [tunnel.client for tunnel in sensor.tunnels()] == [CLIENT]
+
+
+# setup that anybody can forge, seen from outside without a word about the NAT's addresses
+
+
+@pytest.mark.parametrize("setup", [advertisement, solicitation], ids=["advertised", "solicited"])
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_a_far_end_that_was_made_a_client_hides_no_service(
+    setup: Callable[..., Observation], first: bool
+) -> None:
+    sensor = Sensor()
+    forged = setup(client=RELAY, server=(MAPPED[0], 5))
+    own = [solicitation(client=MAPPED), advertisement(client=MAPPED)]
+    sensor.see(*([forged, *own] if first else [*own, forged]))
+    sensor.see(bubble(MAPPED, RELAY), *handshake(RELAY, MAPPED))
+    sensor.finish()
+    exposure = sensor.exposure()
+    assert (exposure.state.text, exposure.client) == ("answered", MAPPED)
+
+
+def test_a_far_end_that_was_made_a_client_in_mid_life_gives_way() -> None:
+    sensor = Sensor()
+    sensor.see(advertisement(client=RELAY, server=(MAPPED[0], 5)))
+    sensor.see(*handshake(RELAY, MAPPED))
+    sensor.finish()
+    assert [found.client for found in sensor.exposures()] == [MAPPED]
+
+
+def test_a_client_that_has_shown_its_address_gives_way_to_no_stranger() -> None:
+    sensor = qualified()
+    sensor.see(bubble(MAPPED, RELAY))
+    strangers = address_of(STRANGER)
+    sensor.see(bubble(STRANGER, MAPPED, strangers, NATIVE), *handshake(RELAY, MAPPED))
+    sensor.see(*handshake(STRANGER, MAPPED, remote=strangers, port=22))
+    sensor.finish()
+    told = {(found.port, found.client) for found in sensor.exposures()}
+    assert told == {(8080, MAPPED), (22, MAPPED)}

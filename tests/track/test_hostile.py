@@ -8,7 +8,7 @@ import pytest
 
 from sensor.schema.rows import Observation, pack
 from sensor.schema.words import ExposureState as State
-from sensor.track import connectivity, conversations, exposures, hosts, marks, scalar, views
+from sensor.track import connectivity, conversations, exposures, hosts, marks, peers, scalar, views
 from sensor.track.scalar import Table
 from sensor.track.settings import TrackLimits, TrackSettings
 from sensor.track.tracker import Tracker
@@ -21,7 +21,7 @@ LIMITS = TrackLimits(
 POOLS = {
     "COPIES_KEPT": (marks, 64),
     "VIEWS_KEPT": (views, 64),
-    "PEERS_KEPT": (scalar, 30),
+    "PEERS_KEPT": (peers, 30),
     "NOTICES_PER_MINUTE": (scalar, 3),
     "TESTS_KEPT": (connectivity, 4),
     "CLOSED_KEPT": (conversations, 20),

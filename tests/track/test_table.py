@@ -32,6 +32,7 @@ from sensor.track import (
     hosts,
     index,
     marks,
+    peers,
     scalar,
     table,
     views,
@@ -117,7 +118,7 @@ SIDES = (Vantage.INSIDE, Vantage.OUTSIDE)
 POOLS = {
     "NOTICES_PER_MINUTE": (scalar, 6),
     "TESTS_KEPT": (connectivity, 3),
-    "PEERS_KEPT": (scalar, 30),
+    "PEERS_KEPT": (peers, 30),
     "COPIES_KEPT": (marks, 64),
     "VIEWS_KEPT": (views, 64),
     "VIEWS_SURE": (views, 4),
