@@ -328,6 +328,8 @@ TESTED_ELSEWHERE = {
     "emit/parts.py": "tests/emit/test_ecs.py, by golden documents",
     "emit/related.py": "tests/emit/test_ecs.py, by golden documents",
     "emit/networks.py": "tests/emit/test_explain.py",
+    "lab/brokers/settings.py": "tests/lab/brokers/test_ayiya.py and test_tsp.py",
+    "lab/framing/settings.py": "tests/lab/framing/test_l2tp.py and its neighbours",
     "lab/gre/settings.py": "tests/lab/gre/test_endpoint.py",
     "lab/machine.py": "every test of tests/lab/ drives machines",
     "lab/sixinfour/settings.py": "tests/lab/sixinfour/test_peer.py and its neighbours",

@@ -17,6 +17,12 @@ _VERSION = 2
 _CONTROL_FLAGS = _CONTROL | _LENGTH | _SEQUENCE
 _MAX_LENGTH = 0xFFFF
 
+MAX_ATTRIBUTES = 64
+_MANDATORY = 0x8000
+_HIDDEN = 0x4000
+_ATTRIBUTE_LENGTH = 0x03FF
+_ATTRIBUTE = struct.Struct("!HHH")
+
 
 class Header(NamedTuple):
     """One header; what the message lacks is None.
@@ -31,6 +37,20 @@ class Header(NamedTuple):
     session: int
     ns: int | None
     nr: int | None
+
+
+class Attribute(NamedTuple):
+    """A value pair of the IETF's (RFC 2661 section 4.1); ``value`` of at most 1017 octets."""
+
+    type: int
+    value: bytes
+
+    def build(self) -> bytes:
+        """Its octets, marked as mandatory; ValueError for a value that is too long."""
+        length = _ATTRIBUTE.size + len(self.value)
+        if length > _ATTRIBUTE_LENGTH:
+            raise ValueError("an L2TP attribute has at most 1017 octets")
+        return _ATTRIBUTE.pack(_MANDATORY | length, 0, self.type) + self.value
 
 
 def parse(cursor: Cursor) -> Header:
@@ -53,6 +73,29 @@ def parse(cursor: Cursor) -> Header:
     if flags & _OFFSET:
         cursor.skip(cursor.u16())
     return Header(bool(flags & _CONTROL), length, tunnel, session, ns, nr)
+
+
+def parse_attributes(cursor: Cursor) -> tuple[Attribute, ...]:
+    """The attributes of a control message up to the window's end (RFC 2661 section 4.1).
+
+    Passes over hidden ones and those of vendors. DecodeError if one is cut or shorter than its
+    header, or for more than MAX_ATTRIBUTES.
+    """
+    found: list[Attribute] = []
+    for _ in range(MAX_ATTRIBUTES):
+        if not cursor.remaining:
+            return tuple(found)
+        start = cursor.position
+        flags, vendor, kind = _ATTRIBUTE.unpack(cursor.take(_ATTRIBUTE.size))
+        length = flags & _ATTRIBUTE_LENGTH
+        if length < _ATTRIBUTE.size:
+            raise DecodeError("L2TP attribute shorter than its header", start)
+        value = cursor.take(length - _ATTRIBUTE.size)
+        if not (flags & _HIDDEN or vendor):
+            found.append(Attribute(kind, value))
+    if cursor.remaining:
+        raise DecodeError("too many L2TP attributes", cursor.position)
+    return tuple(found)
 
 
 def build_data(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sensor.errors import DecodeError
 from sensor.wire import l2tp
 from sensor.wire.cursor import Cursor
-from sensor.wire.l2tp import Header
+from sensor.wire.l2tp import Attribute, Header
 
 # Written by hand after the figure of RFC 2661 section 3.1; Wireshark reads them the same.
 SHORT = bytes.fromhex("0002 0003 0004")
@@ -129,6 +129,55 @@ def test_round_trip_of_control(tunnel: int, session: int, ns: int, nr: int, payl
     cursor = Cursor(message)
     assert l2tp.parse(cursor) == Header(True, len(message), tunnel, session, ns, nr)
     assert cursor.rest() == payload
+
+
+# A message type and a host's name, as in RFC 2661 section 4.4; Wireshark reads them the same.
+ATTRIBUTES = bytes.fromhex("8008 0000 0000 0001") + bytes.fromhex("8009 0000 0007 6c6163")
+
+
+def attributes(data: bytes) -> tuple[Attribute, ...]:
+    return l2tp.parse_attributes(Cursor(data))
+
+
+def test_attributes() -> None:
+    expected = (Attribute(0, b"\0\x01"), Attribute(7, b"lac"))
+    assert attributes(ATTRIBUTES) == expected
+    assert b"".join(each.build() for each in expected) == ATTRIBUTES
+    assert attributes(b"") == ()
+
+
+@pytest.mark.parametrize("passed", ["c008 0000 0000 0001", "8008 0009 0000 0001"])
+def test_hidden_attributes_and_those_of_vendors_are_passed_over(passed: str) -> None:
+    assert attributes(bytes.fromhex(passed) + ATTRIBUTES) == attributes(ATTRIBUTES)
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_an_attribute_is_no_shorter_than_its_header(length: int) -> None:
+    with pytest.raises(DecodeError, match="shorter than its header at offset 8"):
+        attributes(ATTRIBUTES[:8] + bytes([0x80, length]) + ATTRIBUTES[10:])
+
+
+def test_attributes_are_cut_at_every_octet(refused: Callable[..., list[int]]) -> None:
+    cuts = [length for length in range(len(ATTRIBUTES)) if length not in (0, 8)]
+    assert refused(attributes, ATTRIBUTES) == cuts
+
+
+def test_more_attributes_than_anybody_sends_are_refused() -> None:
+    one = Attribute(0, b"").build()
+    assert len(attributes(one * l2tp.MAX_ATTRIBUTES)) == l2tp.MAX_ATTRIBUTES
+    with pytest.raises(DecodeError, match="too many"):
+        attributes(one * (l2tp.MAX_ATTRIBUTES + 1))
+
+
+def test_the_longest_attribute() -> None:
+    assert attributes(Attribute(5, bytes(1017)).build()) == (Attribute(5, bytes(1017)),)
+    with pytest.raises(ValueError, match="at most 1017"):
+        Attribute(5, bytes(1018)).build()
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_attributes_or_refused(answered: Callable[..., bool], data: bytes) -> None:
+    assert answered(attributes, data) in (True, False)
 
 
 @given(st.binary(max_size=40))

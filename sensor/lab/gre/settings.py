@@ -10,7 +10,8 @@ class GreSettings:
     """A tunnel between ``local`` and ``remote``, IPv4 addresses of 4 octets (RFC 2784, 7676).
 
     ``key`` of 32 bits and ``sequence`` numbers are RFC 2890's; packets without them are refused
-    then. ``mtu`` counts octets of inner packets.
+    then. ``mtu`` counts octets of inner packets; ``own`` is the IPv6 address that says so to who
+    sends larger ones, None: nobody says it.
     """
 
     local: bytes
@@ -20,3 +21,4 @@ class GreSettings:
     checksum: bool = False
     mtu: int = 1_280
     ttl: int = 64
+    own: bytes | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sensor.lab.machine import Machine
+from sensor.lab.machine import Datagram, Machine
 from sensor.lab.network.driver import Driver
 from sensor.lab.network.host import Host
 from sensor.lab.network.packet import Label
 from sensor.schema.records import Endpoint
+from sensor.schema.words import Kind
 from sensor.wire.addresses import DISCOVERY_GROUP
 from sensor.wire.ports import TEREDO_PORT
 
@@ -49,5 +50,11 @@ class Node(Driver[Machine]):
                 datagram.source,
                 datagram.destination,
                 ttl=datagram.ttl,
-                label=Label(datagram.kind, datagram.packet, self.host.name),
+                label=self._label(datagram),
             )
+
+    def _label(self, datagram: Datagram) -> Label | None:
+        """None for what is of no tunnel, as what only keeps a mapping open."""
+        if datagram.kind is Kind.NONE:
+            return None
+        return Label(datagram.kind, datagram.packet, self.host.name)

@@ -12,13 +12,15 @@ from sensor.wire import link
 
 LATENCY = 0.0002  # seconds; a local network
 
+_EVERYBODY = b"\xff" * 6
 _NOBODY = bytes(6)  # what a frame to an address that nobody answers for is sent to
 
 
 class Segment(Medium):
     """Delivers a packet to who has its address, else to the gateway; multicast to all others.
 
-    Nobody asks for hardware addresses (ARP): everybody knows them.
+    Nobody asks for hardware addresses (ARP): everybody knows them. What goes to its ``broadcast``
+    address reaches all but the gateway, who would pass it on.
     """
 
     ethertype = link.ETHERTYPE_IPV4
@@ -26,6 +28,7 @@ class Segment(Medium):
     def __init__(self, name: str, clock: Clock, rng: Random, latency: float = LATENCY) -> None:
         super().__init__(name, clock, rng, latency)
         self.gateway: Interface | None = None
+        self.broadcast: bytes | None = None
         self._interfaces: list[Interface] = []
 
     def attach(self, name: str, addresses: Sequence[bytes], receive: Receive) -> Interface:
@@ -39,6 +42,8 @@ class Segment(Medium):
         others = [interface for interface in self._interfaces if interface is not sender]
         if is_multicast4(destination):
             return _group_mac(destination), others
+        if destination == self.broadcast:
+            return _EVERYBODY, [each for each in others if each is not self.gateway]
         owners = [interface for interface in others if destination in interface.addresses]
         if not owners:  # a gateway never sends to itself
             owners = [interface for interface in others if interface is self.gateway]

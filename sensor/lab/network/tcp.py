@@ -47,7 +47,7 @@ class Tcp:
         self._rng = rng
         self._send = send
         self._source = source
-        self._services: dict[int, Answer] = {}
+        self._services: dict[int, Callable[[Connection], None]] = {}
         self._silent: set[int] = set()
         self._connections: dict[tuple[Endpoint, Endpoint], Connection] = {}
 
@@ -59,7 +59,15 @@ class Tcp:
 
         What it returns is sent as the last thing, None waits for more.
         """
-        self._services[port] = answer
+
+        def take(connection: Connection) -> None:
+            connection.on_data = lambda end: _serve(end, answer)
+
+        self.listen(port, take)
+
+    def listen(self, port: int, take: Callable[[Connection], None]) -> None:
+        """Hand over each connection to a port as it is made; who takes it sets ``on_data``."""
+        self._services[port] = take
 
     def silence(self, port: int) -> None:
         """Let a firewall swallow what comes for a port."""
@@ -106,13 +114,13 @@ class Tcp:
             self._refuse(local, remote, header, len(data))
 
     def _accept(self, local: Endpoint, remote: Endpoint, header: tcp.TCPHeader) -> None:
-        answer = self._services.get(local.port)
-        if answer is None:
+        take = self._services.get(local.port)
+        if take is None:
             self._refuse(local, remote, header, 0)
             return
         connection = self._make(local, remote)
         if self._enter(connection):
-            connection.on_data = lambda end: _serve(end, answer)
+            take(connection)
             connection.accept(header)
 
     def _make(self, local: Endpoint, remote: Endpoint) -> Connection:

@@ -31,6 +31,7 @@ class Premises:
         self.world = world
         self.segment = Segment(name, world.clock, world.chance(name))
         self.network = bytes(network)
+        self.segment.broadcast = self.network + b"\xff"
         self._hosts = FIRST_HOST - 1
 
     @property

@@ -24,7 +24,8 @@ class Peer(End):
         """``rng`` is what every machine gets; a configured tunnel leaves nothing to chance."""
         self.link_local = build_sixover4(settings.local)
         self._remote = settings.remote
-        super().__init__((settings.local,), self.link_local, settings.link, Kind.SIXINFOUR)
+        own = settings.own or self.link_local
+        super().__init__((settings.local,), own, settings.link, Kind.SIXINFOUR)
 
     def _route(self, packet: bytes) -> bytes:
         return self._remote

@@ -24,11 +24,16 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
-    """A configured tunnel between ``local`` and ``remote``, IPv4 addresses of 4 octets."""
+    """A configured tunnel between ``local`` and ``remote``, IPv4 addresses of 4 octets.
+
+    ``own`` is the IPv6 address that its errors come from; None: its link-local one, from which
+    none reaches a host behind a router.
+    """
 
     local: bytes
     remote: bytes
     link: LinkSettings = LinkSettings()
+    own: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
