@@ -1,4 +1,4 @@
-"""``sensor lab``: the reference Teredo endpoints on this machine, and stories in virtual time."""
+"""``sensor lab``: the reference endpoints on this machine, and stories in virtual time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ user_option = click.option("--user", help="User to become when all is open [nobo
 
 @click.group()
 def lab() -> None:
-    """Run the reference Teredo client, server and relay, and scenarios."""
+    """Run the reference Teredo client, server and relay, tunnel routers, and scenarios."""
 
 
 @lab.command()
@@ -91,6 +91,48 @@ def relay(path: str | None, overrides: tuple[str, ...], **options: Any) -> int:
     return _status(run_relay(settings.relay_settings(values), Place(**settings.place(values))))
 
 
+@lab.command()
+@click.argument("kind", required=False, metavar="[6in4|6to4|isatap|gre]")
+@click.option("--local", metavar="IP", help="Own IPv4 address.")
+@click.option("--remote", metavar="IP", help="The other end's, of 6in4 and GRE.")
+@click.option(
+    "--routes",
+    metavar="PREFIX",
+    multiple=True,
+    help="Network beyond a tunnel of 6in4 or GRE. May be repeated.",
+)
+@click.option("--relay", metavar="IP", help="Where 6to4 sends native destinations [nowhere].")
+@click.option("--prefix", metavar="PREFIX", help="Be an ISATAP router, and advertise this.")
+@click.option(
+    "--prl", metavar="IP", multiple=True, help="Be an ISATAP host, and ask this. May be repeated."
+)
+@click.option("--key", type=int, metavar="N", help="Key of GRE.")
+@click.option("--sequence", is_flag=True, default=None, help="Number packets of GRE.")
+@click.option("--checksum", is_flag=True, default=None, help="Sum packets of GRE.")
+@click.option("--interface", metavar="NAME", help="Name of the TUN device [the kind].")
+@user_option
+@config_option
+@set_option
+def router(path: str | None, overrides: tuple[str, ...], **options: Any) -> int:
+    """Be a router of an IPv6 tunnel in IPv4 without UDP, or an ISATAP host.
+
+    Packets for the networks beyond are led to a TUN device. Needs root, and becomes USER.
+    SIGTERM and Ctrl-C end it in good order.
+    """
+    from sensor.config import lab as settings
+    from sensor.config.router import router_settings, routes
+    from sensor.lab.live.endpoints import Place
+    from sensor.lab.live.routers import run_isatap_host, run_router
+    from sensor.lab.sixinfour.settings import IsatapHostSettings
+
+    values = settings.read("router", path, overrides, _given(options, "kind"))
+    chosen, networks = router_settings(values), routes(values)
+    place = Place(**{"interface": values["kind"], **settings.place(values)})
+    if isinstance(chosen, IsatapHostSettings):
+        return _status(run_isatap_host(chosen, place))
+    return _status(run_router(chosen, place, networks))
+
+
 @lab.group()
 def scenario() -> None:
     """Write captures whose truth is known.
@@ -148,8 +190,8 @@ def _given(options: Mapping[str, Any], *arguments: str) -> dict[str, dict[str, A
     }
 
 
-def _written(value: str | tuple[str, ...]) -> str:
-    return repr(value) if isinstance(value, str) else ", ".join(map(repr, value))
+def _written(value: Any) -> str:
+    return ", ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
 
 
 def _status(number: signal.Signals) -> int:

@@ -1,4 +1,4 @@
-"""Settings of the laboratory's own endpoints: a file of three sections, under arguments.
+"""Settings of the laboratory's own endpoints: a file of four sections, under arguments.
 
 No defaults stand here: what is not said is as the settings of the endpoints have it.
 """
@@ -24,6 +24,7 @@ from sensor.config.shapes import (
     whole,
 )
 from sensor.errors import ConfigError
+from sensor.lab.sixinfour.link import LARGEST_MTU, LEAST_MTU
 from sensor.lab.teredo.settings import (
     ClientSettings,
     PeerLimits,
@@ -36,6 +37,7 @@ from sensor.schema.records import Endpoint
 from sensor.wire.addresses import LEGACY_TEREDO_PREFIX, TEREDO_PREFIX, UNSPECIFIED, packed, text
 
 STYLES = {"own": OWN, "windows-xp": WINDOWS_XP, "windows-7": WINDOWS_7, "miredo": MIREDO}
+KINDS = ("6in4", "6to4", "isatap", "gre")
 PREFIXES = {"2001::/32": TEREDO_PREFIX, "3ffe:831f::/32": LEGACY_TEREDO_PREFIX}
 
 _HOUR = 3_600
@@ -129,11 +131,30 @@ RELAY = Section(
         Key("limits", _LIMITS, "How much is remembered."),
     )
 )
+ROUTER = Section(
+    (
+        Key("kind", one_of(*KINDS), "Kind of tunnel."),
+        Key("local", ADDRESS4, "Own IPv4 address."),
+        Key("remote", ADDRESS4, "The other end's, of 6in4 and GRE."),
+        Key("routes", ListOf(NETWORK6, 1), "Networks beyond a tunnel of 6in4 or GRE."),
+        Key("relay", ADDRESS4, "Where 6to4 sends native destinations."),
+        Key("prefix", NETWORK6, "Prefix that an ISATAP router advertises."),
+        Key("prl", ListOf(ADDRESS4, 1), "Routers that an ISATAP host asks."),
+        Key("key", whole(0, (1 << 32) - 1), "Key of GRE."),
+        Key("sequence", _TRUTH, "Whether GRE numbers its packets."),
+        Key("checksum", _TRUTH, "Whether GRE sums its packets."),
+        Key("mtu", whole(LEAST_MTU, LARGEST_MTU), "Largest inner packet."),
+        Key("ttl", whole(1, 255), "Time to live of outer packets."),
+        _INTERFACE,
+        _USER,
+    )
+)
 SCHEMA = Section(
     (
         Key("client", CLIENT, "`sensor lab client`"),
         Key("server", SERVER, "`sensor lab server`"),
         Key("relay", RELAY, "`sensor lab relay`"),
+        Key("router", ROUTER, "`sensor lab router`"),
     )
 )
 
@@ -165,7 +186,9 @@ def _node(place: Place, value: Any) -> Node:
         return Node(place, "mapping", {name: _node(place, item) for name, item in value.items()})
     if isinstance(value, tuple):
         return Node(place, "list", [_node(place, item) for item in value])
-    return Node(place, "str", value)
+    if isinstance(value, str):
+        return Node(place, "str", value)
+    return Node(place, type(value).__name__, str(value).lower())  # a number, or a truth
 
 
 def client_settings(values: Values) -> ClientSettings:
@@ -243,7 +266,8 @@ def _fields(values: Values) -> dict[str, Any]:
     }
 
 
-def _network(text: str) -> tuple[bytes, int]:
+def network(text: str) -> tuple[bytes, int]:
+    """A prefix of 16 octets and its length in bits."""
     prefix, _, bits = text.partition("/")
     return packed(prefix), int(bits)
 
@@ -261,6 +285,6 @@ _CONVERTED: dict[str, Callable[[Any], Any]] = {
     "secrets": lambda pairs: tuple(
         (pair["identifier"].encode(), pair["secret"].encode()) for pair in pairs
     ),
-    "served": lambda networks: tuple(map(_network, networks)),
+    "served": lambda networks: tuple(map(network, networks)),
     "limits": lambda limits: PeerLimits(**limits),
 }

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from sensor.lab.live import endpoints
+from sensor.lab.gre.settings import GreSettings
+from sensor.lab.live import endpoints, routers
 from sensor.lab.live.endpoints import Place
 from sensor.lab.scenarios.catalogue import SCENARIOS
 from sensor.lab.scenarios.table import page
+from sensor.lab.sixinfour.settings import IsatapHostSettings, PeerSettings
 from sensor.lab.teredo.settings import ClientSettings, RelaySettings, ServerSettings
 from sensor.schema.records import Endpoint
 from sensor.wire.addresses import packed
@@ -27,12 +29,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would have run, in the place of running it."""
     started: list[Any] = []
 
-    def start(settings: object, place: Place) -> signal.Signals:
-        started.extend([settings, place])
+    def start(settings: object, place: Place, *more: object) -> signal.Signals:
+        started.extend([settings, place, *more])
         return signal.SIGTERM
 
     for name in ("run_client", "run_server", "run_relay"):
         monkeypatch.setattr(endpoints, name, start)
+    for name in ("run_router", "run_isatap_host"):
+        monkeypatch.setattr(routers, name, start)
     return started
 
 
@@ -60,7 +64,29 @@ def test_a_relay_is_started_as_the_options_say(started: list[Any]) -> None:
     assert started[0].served == networks
 
 
-@pytest.mark.parametrize("role", ["client", "server", "relay"])
+def test_a_router_is_started_as_the_options_say(started: list[Any]) -> None:
+    ends = ["--local", "192.0.2.10", "--remote", "198.51.100.1", "--routes", "2a00:db8::/32"]
+    options = [*ends, "--routes", "::/0", "--key", "7", "--sequence", "--checksum"]
+    done = call_sensor("lab", "router", "gre", *options, "--interface", "six", "--user", "me")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    settings = GreSettings(BIND.ip, SERVER, 7, sequence=True, checksum=True)
+    networks = ((packed("2a00:db8::"), 32), (bytes(16), 0))
+    assert started == [settings, Place("six", "me"), networks]
+
+
+def test_a_tunnels_interface_has_the_name_of_its_kind(started: list[Any]) -> None:
+    ends = ["--local", "192.0.2.10", "--remote", "198.51.100.1", "--routes", "::/0"]
+    assert call_sensor("lab", "router", "6in4", *ends).code == 0
+    assert started[:2] == [PeerSettings(BIND.ip, SERVER), Place("6in4")]
+
+
+def test_an_isatap_host_is_started_where_routers_are_named(started: list[Any]) -> None:
+    routers = ["--prl", "198.51.100.1", "--prl", "198.51.100.9"]
+    assert call_sensor("lab", "router", "isatap", "--local", "192.0.2.10", *routers).code == 0
+    assert started == [IsatapHostSettings(BIND.ip, (SERVER, SECOND)), Place("isatap")]
+
+
+@pytest.mark.parametrize("role", ["client", "server", "relay", "router"])
 def test_a_file_says_it_as_well(role: str, started: list[Any]) -> None:
     sample = str(ROOT / "deploy" / "lab.yaml")
     done = call_sensor("lab", role, "--config", sample, "--set", f"{role}.user=other")
@@ -84,6 +110,11 @@ def test_an_interrupt_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
         (["server"], "no address: name it as PRIMARY"),
         (["relay", "--host", "2a00:db8::10"], "no address: name it with --bind"),
         (["relay", "--bind", "192.0.2.10"], "name whom the relay serves: either --host"),
+        (["router"], "no kind: name it as KIND"),
+        (["router", "sit"], "KIND 'sit': router.kind: found 'sit', expected 6in4 or 6to4 or isa"),
+        (["router", "gre", "--key", "x"], "Invalid value for '--key': 'x' is not a valid integer"),
+        (["router", "gre", "--key", "-1"], "--key -1: router.key: found the number -1, expected"),
+        (["router", "6to4", "--sequence"], "router.sequence belongs to gre, not to 6to4"),
         (["scenario", "run", "none", "-o", "."], "no scenario 'none': `sensor lab scenario list`"),
         (["scenario", "run", "web-servr", "-o", "."], "names them; did you mean 'web-server'?"),
         (["scenario", "run", "all"], "Missing option '-o'"),

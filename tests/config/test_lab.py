@@ -117,6 +117,11 @@ def test_a_relay_serves_several_networks_of_either_prefix() -> None:
     assert settings.prefix == PREFIXES["3ffe:831f::/32"]
 
 
+def test_options_may_be_numbers_and_truths() -> None:
+    values = read("router", kind="gre", key=7, sequence=True, checksum=False)
+    assert values == {"kind": "gre", "key": 7, "sequence": True, "checksum": False}
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_has_its_name(style: str) -> None:
     values = read("client", f"client.style={style}", server="198.51.100.1")
@@ -127,7 +132,12 @@ def test_every_style_has_its_name(style: str) -> None:
     ("section", "overrides", "given", "fix"),
     [
         ("client", ["client.refesh=2"], {}, r"client\.refesh: unknown key, did you mean 'refresh'"),
-        ("client", ["refresh=2"], {}, r"refresh: unknown key, known here: client, relay, server"),
+        (
+            "client",
+            ["refresh=2"],
+            {},
+            r"refresh: unknown key, known here: client, relay, router, se",
+        ),
         ("client", ["client.hairpin=no"], {}, r"hairpin: found .* 'no'.*expected true or false|no"),
         ("client", ["client.style=linux"], {}, r"expected own or windows-xp or windows-7 or mir"),
         ("client", [], {"server": "teredo.example"}, r"server: client\.server: .*IPv4 address"),
@@ -137,6 +147,16 @@ def test_every_style_has_its_name(style: str) -> None:
         ("relay", [], {"host": "192.0.2.1"}, r"expected an IPv6 address .*\(this is IPv4\)"),
         ("relay", [], {"host": "fe80::1%eth0"}, r"expected an IPv6 address"),
         ("relay", [], {"served": ("2a00:db8::1/32",)}, r"did you mean 2a00:db8::/32\?"),
+        (
+            "router",
+            [],
+            {"kind": "6over4"},
+            r"kind: router\.kind: .*expected 6in4 or 6to4 or isatap",
+        ),
+        ("router", [], {"key": 1 << 32}, r"found the number 4294967296, expected a whole number"),
+        ("router", [], {"routes": ("x",)}, r"routes: router\.routes\[0\]: .*an IPv6 network"),
+        ("router", ["router.mtu=1500"], {}, r"expected a whole number from 1280 to 1480"),
+        ("router", ["router.sequence=1"], {}, r"found the number 1, expected true or false"),
         ("server", ["server.secrets=[{identifier: a}]"], {}, r"the key 'secret' is missing"),
     ],
 )
@@ -153,7 +173,7 @@ def test_a_mistake_in_a_file_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"lab\.yaml:3: client\.retry: found the number 0, expe"):
         lab.read("client", str(path), (), {})
     path.write_text("- client\n")
-    with pytest.raises(ConfigError, match=r"expected a mapping with client, server, relay"):
+    with pytest.raises(ConfigError, match=r"expected a mapping with client, server, relay, router"):
         lab.read("client", str(path), (), {})
     path.write_text("")
     assert lab.read("client", str(path), (), {}) == {"limits": {}}

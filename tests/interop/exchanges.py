@@ -27,11 +27,14 @@ def ping_both_ways(world: World, address: str) -> None:
 
 def call_the_service(world: World, address: str, octets: int = OCTETS) -> None:
     """The native side reaches a TCP service of the inside host, which hears it and is heard."""
-    service = world.inside.start("service", sys.executable, SERVICE, "serve", str(PORT))
+    call(world.native, world.inside, address, octets)
+
+
+def call(caller: Namespace, host: Namespace, address: str, octets: int = OCTETS) -> None:
+    """A TCP service of ``host`` hears so many octets and says them again, not one of them other."""
+    service = host.start("service", sys.executable, SERVICE, "serve", str(PORT))
     service.wait_for("listening")
-    told = world.native.run(
-        sys.executable, SERVICE, "call", address, str(PORT), str(octets), seconds=180
-    )
+    told = caller.run(sys.executable, SERVICE, "call", address, str(PORT), str(octets), seconds=180)
     assert service.finish() == 0, service.log
     said, heard = told.splitlines()
     assert said.split()[1] == str(octets)

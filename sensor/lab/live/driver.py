@@ -1,4 +1,4 @@
-"""Drives one machine: sockets and the native side in, sockets and the native side out, one timer.
+"""Drives one machine: its outer and its native side in, both of them out, one timer.
 
 All waiting is here, in one event loop.
 """
@@ -13,12 +13,30 @@ from typing import Protocol
 
 from sensor.errors import SensorError
 from sensor.lab.live.log import Log
-from sensor.lab.live.sockets import MAX_PAYLOAD, Sockets, packed_text
 from sensor.lab.live.totals import Totals
-from sensor.lab.machine import Machine
-from sensor.schema.records import Endpoint
+from sensor.lab.machine import Steps
 
 BURST = 64  # packets that one source may bring in before the others have their turn
+
+# Brings the machine, at this time, what a socket has: how many octets. BlockingIOError if nothing.
+Take = Callable[[float], int]
+Watch = Callable[[socket.socket, Take], object]
+Unwatch = Callable[[socket.socket], object]
+
+
+class OuterSide(Protocol):
+    """Where a machine's own packets come from and go to, and in what sockets."""
+
+    def watch(self, watch: Watch, unwatch: Unwatch) -> None:
+        """Have all sockets read, those of later ends too."""
+
+    def send(self) -> None:
+        """What the machine has to send; what cannot be sent is counted."""
+
+    def follow(self) -> None:
+        """The machine's ends may have changed."""
+
+    def close(self) -> None: ...
 
 
 class NativeSide(Protocol):
@@ -36,15 +54,15 @@ class Driver:
 
     def __init__(
         self,
-        machine: Machine,
+        machine: Steps,
         native: NativeSide,
-        sockets: Sockets,
+        outer: OuterSide,
         totals: Totals,
         log: Log,
     ) -> None:
         self._machine = machine
         self._native = native
-        self._sockets = sockets
+        self._outer = outer
         self._totals = totals
         self._log = log
         self.settled: Callable[[], object] = lambda: None
@@ -57,7 +75,7 @@ class Driver:
         self._end: asyncio.Future[signal.Signals] = self._loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._loop.add_signal_handler(number, self.stop, number)
-        self._sockets.watch(self._watch, self._loop.remove_reader)
+        self._outer.watch(self._watch, self._loop.remove_reader)
         self._loop.add_reader(self._native.fileno(), self._from_native)
         try:
             self._machine.start(self._loop.time())
@@ -77,26 +95,24 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._native.fileno())
-        self._sockets.close()
+        self._outer.close()
         self._log.summarise()
         for line in self._totals.lines(self._machine.drops):
             self._log.say(line)
 
-    def _watch(self, opened: socket.socket, end: Endpoint) -> None:
-        self._loop.add_reader(opened, self._from_network, opened, end)
+    def _watch(self, opened: socket.socket, take: Take) -> None:
+        self._loop.add_reader(opened, self._from_outer, take)
 
-    def _from_network(self, opened: socket.socket, end: Endpoint) -> None:
-        machine, received, now = self._machine, self._totals.received, self._loop.time()
+    def _from_outer(self, take: Take) -> None:
+        received, now = self._totals.received, self._loop.time()
         for _ in range(BURST):
             try:
-                payload, (ip, port) = opened.recvfrom(MAX_PAYLOAD)
+                received.add(take(now))
             except BlockingIOError:
                 break
             except OSError as error:
                 self._totals.refuse("receive", error)
                 break
-            received.add(len(payload))
-            machine.receive_datagram(payload, Endpoint(packed_text(ip), port), end, now)
             self._pass_on()
         self._settle()
 
@@ -130,12 +146,9 @@ class Driver:
 
     def _pass_on(self) -> None:
         """What the machine has to send, both ways."""
-        machine, totals = self._machine, self._totals
-        for datagram in machine.datagrams_to_send():
-            if datagram.source not in self._sockets:  # an end it has chosen just now
-                self._sockets.match(machine.ends)
-            self._sockets.send(datagram)
-        for packet in machine.ipv6_to_deliver():
+        totals = self._totals
+        self._outer.send()
+        for packet in self._machine.ipv6_to_deliver():
             try:
                 self._native.write(packet)
             except OSError as error:
@@ -146,7 +159,7 @@ class Driver:
     def _settle(self) -> None:
         """All that may have changed besides: once for a burst, for it costs as much as a packet."""
         self._pass_on()
-        self._sockets.match(self._machine.ends)
+        self._outer.follow()
         self.settled()
         while (event := self._machine.next_event()) is not None:
             self._log.event(event.text)

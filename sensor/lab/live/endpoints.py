@@ -15,10 +15,12 @@ from random import SystemRandom
 from sensor.errors import ConfigError
 from sensor.lab.live import privileges
 from sensor.lab.live.addressing import PREFIX_BITS, Addressing
+from sensor.lab.live.datagrams import Datagrams
 from sensor.lab.live.driver import Driver
 from sensor.lab.live.log import Log
 from sensor.lab.live.netlink import Route
 from sensor.lab.live.raw import Raw
+from sensor.lab.live.routing import METRIC, lead, need_own, warn_unless_forwarding
 from sensor.lab.live.sockets import Sockets, address_towards
 from sensor.lab.live.totals import Totals
 from sensor.lab.live.tun import Tun
@@ -32,10 +34,7 @@ from sensor.wire.addresses import UNSPECIFIED, is_global_unicast, text
 ANY = bytes(4)  # of a local end, as UNSPECIFIED of a relay's source: what the kernel chooses
 
 _HOST_BITS = 128
-_LOOPBACK, _FIRST_GROUP = 127, 224  # first octets of IPv4 addresses
-_RELAY_METRIC = 1_024
 _SOMEWHERE = bytes.fromhex("2000") + bytes(14)  # in the native Internet, not to be sent to
-_FORWARDING = "/proc/sys/net/ipv6/conf/all/forwarding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,8 @@ class Place:
 def run_client(settings: ClientSettings, place: Place) -> signal.Signals:
     """A client at ``settings.local``, whose port may be 0; the signal that ended it."""
     _need_global(settings.server, settings.second)
-    _need_own(settings.local)
+    if settings.local.ip != ANY:
+        need_own(settings.local.ip)
     user = privileges.account(place.user)
     log, totals = Log("client", sys.stderr), Totals()
     with ExitStack() as held:
@@ -65,7 +65,7 @@ def run_client(settings: ClientSettings, place: Place) -> signal.Signals:
         log.say(f"{_named(local)}, interface {tun.name}, user {user.name}")
         # A new mapping is a new address, and that the interface's.
         privileges.drop(user, privileges.NET_ADMIN)
-        driver = Driver(client, tun, sockets, totals, log)
+        driver = Driver(client, tun, Datagrams(client, sockets), totals, log)
         driver.settled = lambda: addressing.follow(client.address)
         return asyncio.run(driver.run())
 
@@ -85,14 +85,14 @@ def run_server(settings: ServerSettings, place: Place) -> signal.Signals:
         server = Server(settings, SystemRandom())
         log.say(f"{_named(first)} and {_named(second)}, user {user.name}")
         privileges.drop(user)
-        return asyncio.run(Driver(server, raw, sockets, totals, log).run())
+        return asyncio.run(Driver(server, raw, Datagrams(server, sockets), totals, log).run())
 
 
 def run_relay(settings: RelaySettings, place: Place) -> signal.Signals:
     """A relay at ``settings.local``, whose port may be 0; the signal that ended it."""
     if settings.local.ip == ANY:
         raise ConfigError("a relay has one address, which its clients see: name it with --bind")
-    _need_own(settings.local)
+    need_own(settings.local.ip)
     user = privileges.account(place.user)
     source = _source(settings)
     log, totals = Log("relay", sys.stderr), Totals()
@@ -103,9 +103,10 @@ def run_relay(settings: RelaySettings, place: Place) -> signal.Signals:
         _lead_clients_to(tun, settings)
         relay = Relay(replace(settings, local=local, source=source), SystemRandom())
         log.say(f"{_named(local)}, {text(source)}, interface {tun.name}, user {user.name}")
-        _warn_unless_forwarding(settings, log)
+        if _is_router(settings):
+            warn_unless_forwarding(log)
         privileges.drop(user)
-        return asyncio.run(Driver(relay, tun, sockets, totals, log).run())
+        return asyncio.run(Driver(relay, tun, Datagrams(relay, sockets), totals, log).run())
 
 
 def _named(end: Endpoint) -> str:
@@ -120,13 +121,6 @@ def _need_global(*servers: bytes) -> None:
                 " (RFC 4380 section 5.2.4), and in a laboratory 192.0.2.0/24, 198.51.100.0/24"
                 " and 203.0.113.0/24"
             )
-
-
-def _need_own(local: Endpoint) -> None:
-    if local.ip[0] == _LOOPBACK or local.ip[0] >= _FIRST_GROUP:
-        raise ConfigError(
-            f"nothing is reached from {text(local.ip)}: bind to a unicast address of a network"
-        )
 
 
 def _towards(local: Endpoint, server: bytes) -> Endpoint:
@@ -157,26 +151,8 @@ def _lead_clients_to(tun: Tun, settings: RelaySettings) -> None:
     """The route to all clients; of a host-specific relay, with that host's own address."""
     prefix, bits = settings.served[0]
     source = prefix if bits == _HOST_BITS else None
-    prefix = settings.prefix.ljust(16, b"\0")
-    try:
-        tun.add_route(Route(prefix, PREFIX_BITS, _RELAY_METRIC, source))
-    except FileExistsError as error:
-        named = f"{text(prefix)}/{PREFIX_BITS}"
-        raise ConfigError(
-            f"another interface has the route to {named}: end the relay or client that set it,"
-            f" or `ip -6 route delete {named}`"
-        ) from error
-    except OSError as error:
-        if source is not None:
-            fix = f"is {text(source)} an address of this machine? `ip -6 address` lists them"
-            raise ConfigError(f"no route from {text(source)}: {fix}") from error
-        raise ConfigError(f"no route to {tun.name}: {error.strerror}") from error
+    lead(tun, Route(settings.prefix.ljust(16, b"\0"), PREFIX_BITS, METRIC, source))
 
 
-def _warn_unless_forwarding(settings: RelaySettings, log: Log) -> None:
-    """A relay for others is a router; the kernel does that part."""
-    if all(bits == _HOST_BITS for _, bits in settings.served):
-        return
-    with open(_FORWARDING, encoding="ascii") as setting:
-        if setting.read().strip() == "0":
-            log.say("IPv6 is not forwarded: `sysctl net.ipv6.conf.all.forwarding=1` allows it")
+def _is_router(settings: RelaySettings) -> bool:
+    return any(bits != _HOST_BITS for _, bits in settings.served)

@@ -18,11 +18,11 @@ from sensor.wire.ports import TEREDO_PORT
 DISCOVERY = Endpoint(DISCOVERY_GROUP, TEREDO_PORT)
 MAX_PAYLOAD = 65_507  # octets (RFC 4380 section 5.1.2)
 RECEIVE_BUFFER = 4 << 20  # octets: a burst waits here while this program waits for its core
-_TTL = 64  # of datagrams that ask for no other
+TTL = 64  # of packets that ask for no other
 _CACHED = 4_096  # texts of addresses: those of all peers a table holds, and some
 
 # Of Linux; the socket module knows them by name only since later versions, or never.
-_MTU_DISCOVER, _NEVER_DISCOVER = 10, 0
+MTU_DISCOVER, NEVER_DISCOVER = 10, 0
 _MULTICAST_ALL = 49
 _FORCE_RECEIVE_BUFFER = 33
 
@@ -30,7 +30,7 @@ _FORCE_RECEIVE_BUFFER = 33
 Watch = Callable[[socket.socket, Endpoint], object]
 Unwatch = Callable[[socket.socket], object]
 
-_cached_text = lru_cache(_CACHED)(text)
+cached_text = lru_cache(_CACHED)(text)
 packed_text = lru_cache(_CACHED)(socket.inet_aton)
 
 
@@ -98,9 +98,9 @@ class Sockets:
         if source is None:
             self._totals.refused["send-unbound"] += 1
             return
-        destination = (_cached_text(datagram.destination.ip), datagram.destination.port)
+        destination = (cached_text(datagram.destination.ip), datagram.destination.port)
         try:
-            if datagram.ttl == _TTL:
+            if datagram.ttl == TTL:
                 source.sendto(datagram.payload, destination)
             else:
                 ttl = (socket.IPPROTO_IP, socket.IP_TTL, struct.pack("=i", datagram.ttl))
@@ -144,22 +144,32 @@ def address_towards(destination: bytes) -> bytes | None:
         return None
 
 
-def _udp() -> socket.socket:
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def make_ready(opened: socket.socket) -> None:
+    """Have a socket never wait, and hold what comes while nobody reads."""
     opened.setblocking(False)
     try:
         opened.setsockopt(socket.SOL_SOCKET, _FORCE_RECEIVE_BUFFER, RECEIVE_BUFFER)
     except PermissionError:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+def absent(ip: bytes) -> str:
+    """What to do where an IPv4 address cannot be bound to."""
+    return f"{text(ip)} is no address of this machine: `ip address` lists those it has"
+
+
+def _udp() -> socket.socket:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    make_ready(opened)
     return opened
 
 
 def _bound(end: Endpoint) -> socket.socket:
     opened = _udp()
     try:
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, _TTL)
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, TTL)
         # Datagrams may be fragmented on their way (RFC 4380 section 5.1.2).
-        opened.setsockopt(socket.IPPROTO_IP, _MTU_DISCOVER, _NEVER_DISCOVER)
+        opened.setsockopt(socket.IPPROTO_IP, MTU_DISCOVER, NEVER_DISCOVER)
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, end.ip)
         opened.bind((text(end.ip), end.port))
@@ -172,7 +182,7 @@ def _bound(end: Endpoint) -> socket.socket:
 def _fix(end: Endpoint, error: OSError) -> str:
     named = f"{text(end.ip)}:{end.port}"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{text(end.ip)} is no address of this machine: `ip address` lists those it has"
+        return absent(end.ip)
     if error.errno == errno.EADDRINUSE:
         return f"{named} is taken: end the program that has it, or choose another address or port"
     if error.errno == errno.EACCES:

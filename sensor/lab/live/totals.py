@@ -25,9 +25,10 @@ class Passed:
 
 
 class Totals:
-    """Datagrams to and from the network, IPv6 packets to and from the native side."""
+    """``outer`` packets to and from the network, IPv6 packets to and from the native side."""
 
-    def __init__(self) -> None:
+    def __init__(self, outer: str = "UDP datagrams") -> None:
+        self._outer = outer
         self.received = Passed()
         self.sent = Passed()
         self.taken = Passed()
@@ -44,7 +45,7 @@ class Totals:
         reasons = Counter(drops) + self.refused
         told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         return [
-            f"UDP datagrams: {self.received} in, {self.sent} out;"
+            f"{self._outer}: {self.received} in, {self.sent} out;"
             f" IPv6 packets: {self.taken} into the tunnel, {self.delivered} out of it",
             f"dropped: {told or 'nothing'}",
         ]

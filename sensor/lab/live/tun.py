@@ -14,7 +14,7 @@ from sensor.errors import ConfigError
 from sensor.lab.live import netlink
 from sensor.lab.live.netlink import Route
 
-MTU = 1280  # bytes (RFC 4380 section 5.1.2)
+MTU = 1280  # bytes: the least of IPv6, and Teredo's (RFC 4380 section 5.1.2)
 QUEUE = 4_000  # packets: what a busy sender sends while this program waits for its core
 DEVICE = "/dev/net/tun"
 
@@ -38,7 +38,7 @@ _NO_IPV6 = "IPv6 is off there: allow it with `sysctl net.ipv6.conf.all.disable_i
 class Tun:
     """An interface named ``name``, up, without addresses; it is gone when closed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, mtu: int = MTU) -> None:
         if not _may_be(name):
             raise ConfigError(
                 f"interface {name!r}: a name has 1 to {_MAX_NAME} octets, no /:% or space"
@@ -47,7 +47,7 @@ class Tun:
         self._descriptor = _opened(name)
         try:
             self._index = socket.if_nametoindex(name)
-            netlink.raise_link(self._index, mtu=MTU, queue=QUEUE)
+            netlink.raise_link(self._index, mtu=mtu, queue=QUEUE)
         except OSError as error:
             self.close()
             raise ConfigError(f"interface {name}: cannot be set up: {error.strerror}") from error

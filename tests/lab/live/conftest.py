@@ -7,7 +7,7 @@ import itertools
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -83,3 +83,10 @@ def pair(namespaces: Namespaces) -> tuple[Namespace, Namespace]:
         end.run("ip", "address", "add", f"2a00:db8::{number}/64", "dev", "cable", "nodad")
         end.run("ip", "link", "set", "cable", "up")
     return first, second
+
+
+@pytest.fixture
+def running() -> Iterator[ExitStack]:
+    """Ends, with the test, the processes that it has started."""
+    with ExitStack() as held:
+        yield held

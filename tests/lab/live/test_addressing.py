@@ -15,7 +15,8 @@ NEW = bytes.fromhex("20010000c6336401100063be34ff8ef5")
 class Interface:
     """Notes what it is asked; ``refusing`` what the kernel does not do, and why."""
 
-    def __init__(self, refusing: str = "", code: int = errno.ENODEV) -> None:
+    def __init__(self, refusing: str = "", code: int = errno.ENODEV, bits: int = 32) -> None:
+        self.bits = bits
         self.refusing = refusing
         self.code = code
         self.asked: list[tuple[str, object]] = []
@@ -26,11 +27,11 @@ class Interface:
             raise OSError(self.code, os.strerror(self.code))
 
     def add_address(self, address: bytes, bits: int) -> None:
-        assert bits == 32
+        assert bits == self.bits
         self._note("add", address)
 
     def remove_address(self, address: bytes, bits: int) -> None:
-        assert bits == 32
+        assert bits == self.bits
         self._note("remove", address)
 
     def add_route(self, route: Route) -> None:
@@ -90,3 +91,12 @@ def test_the_route_of_the_address_before_stays() -> None:
     interface, told = followed(OLD, refusing="lead", code=errno.EEXIST)
     assert interface.asked == [("add", OLD), ("lead", EVERYWHERE)]
     assert told == ""
+
+
+def test_another_prefix_is_as_long_as_it_is_said_to_be() -> None:
+    interface = Interface(bits=64)
+    addressing = Addressing(interface, Log("isatap host", io.StringIO()), 64)
+    for address in (OLD, NEW, None):
+        addressing.follow(address)
+    asked = [what for what in interface.asked if what[0] in ("add", "remove")]
+    assert asked == [("add", OLD), ("add", NEW), ("remove", OLD), ("remove", NEW)]

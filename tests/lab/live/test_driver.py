@@ -14,17 +14,20 @@ from contextlib import closing
 import pytest
 
 from sensor.errors import SensorError
-from sensor.lab.live.driver import BURST, Driver
+from sensor.lab.live.datagrams import Datagrams
+from sensor.lab.live.driver import BURST, Driver, OuterSide
 from sensor.lab.live.log import Log
+from sensor.lab.live.outer import Outer
 from sensor.lab.live.sockets import Sockets
 from sensor.lab.live.totals import Totals
 from sensor.lab.live.tun import Tun
-from sensor.lab.machine import Datagram
+from sensor.lab.machine import Datagram, Steps
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire.addresses import packed
 from tests.lab.live.conftest import Namespace
 from tests.lab.live.pipe import Pipe
+from tests.lab.live.rawpipe import RawPipe
 
 LOOPBACK = bytes([127, 0, 0, 1])
 SOON = 60  # seconds after which a test that waits for something has failed
@@ -72,9 +75,9 @@ class World:
         self.drive(Pipe(self.end, Endpoint(LOOPBACK, self.peer.getsockname()[1])))
 
     def drive(self, machine: Pipe) -> None:
-        log = Log("pipe", self.told)
+        log, outer = Log("pipe", self.told), Datagrams(machine, self.sockets)
         self.machine = machine
-        self.driver = Driver(machine, self.native, self.sockets, self.totals, log)
+        self.driver = Driver(machine, self.native, outer, self.totals, log)
 
     def run(self, story: Callable[[], Awaitable[object]]) -> signal.Signals:
         """Drive while the story is told; what ended the driver."""
@@ -229,12 +232,11 @@ def test_what_the_kernel_refuses_is_counted_and_stops_nothing(world: World) -> N
 
 
 def test_a_socket_that_fails_is_counted(world: World) -> None:
-    class Failing:
-        def recvfrom(self, size: int) -> tuple[bytes, tuple[str, int]]:
-            raise OSError(errno.ENETDOWN, "Network is down")
+    def fail(now: float) -> int:
+        raise OSError(errno.ENETDOWN, "Network is down")
 
     async def story() -> None:
-        world.driver._from_network(Failing(), world.end)  # type: ignore[arg-type]
+        world.driver._from_outer(fail)
 
     world.run(story)
     assert world.totals.refused == {"receive-enetdown": 1}
@@ -302,31 +304,45 @@ def test_a_native_side_that_is_gone_ends_it(world: World) -> None:
     assert "dropped: nothing" in world.told.getvalue()
 
 
+Made = Callable[[int, Totals], tuple[Steps, OuterSide]]
+
+
+def by_udp(number: int, totals: Totals) -> tuple[Steps, OuterSide]:
+    """The pipe of this side of a cable, and its sockets."""
+    end, peer = (Endpoint(bytes([192, 0, 2, host]), 3_545) for host in (number, 3 - number))
+    sockets, machine = Sockets(totals), Pipe(end, peer)
+    sockets.open(end)
+    return machine, Datagrams(machine, sockets)
+
+
+def by_ipv4(number: int, totals: Totals) -> tuple[Steps, OuterSide]:
+    machine = RawPipe(bytes([192, 0, 2, number]), bytes([192, 0, 2, 3 - number]))
+    return machine, Outer(machine, totals)
+
+
 class Tunnelled:
     """One side of a cable: a TUN device, and a pipe to the other side's."""
 
-    def __init__(self, namespace: Namespace, number: int) -> None:
-        end, peer = (Endpoint(bytes([192, 0, 2, host]), 3_545) for host in (number, 3 - number))
+    def __init__(self, namespace: Namespace, number: int, made: Made = by_udp) -> None:
         totals = Totals()
         with namespace.entered():
-            self._sockets = Sockets(totals)
-            self._sockets.open(end)
+            machine, self._outer = made(number, totals)
             self._tun = Tun("pipe")
             self._tun.add_address(packed(f"fd00::{number}"), 64)
             self.program = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
             self.program.bind((f"fd00::{number}", 4_242))
         self.program.setblocking(False)
-        machine = Pipe(end, peer)
-        self.driver = Driver(machine, self._tun, self._sockets, totals, Log("pipe", io.StringIO()))
+        self.driver = Driver(machine, self._tun, self._outer, totals, Log("pipe", io.StringIO()))
 
     def close(self) -> None:
         self.program.close()
         self._tun.close()
-        self._sockets.close()
+        self._outer.close()
 
 
+@pytest.mark.parametrize("made", [by_udp, by_ipv4])
 def test_programs_at_both_ends_of_a_cable_talk_through_the_tunnel(
-    pair: tuple[Namespace, Namespace],
+    made: Made, pair: tuple[Namespace, Namespace]
 ) -> None:
     sent = b"".join(number.to_bytes(4) for number in range(250_000))
 
@@ -358,7 +374,8 @@ def test_programs_at_both_ends_of_a_cable_talk_through_the_tunnel(
         await asyncio.gather(*running)
         return received
 
-    with closing(Tunnelled(pair[0], 1)) as near, closing(Tunnelled(pair[1], 2)) as far:
+    near, far = (Tunnelled(side, number, made) for number, side in enumerate(pair, 1))
+    with closing(near), closing(far):
         assert asyncio.run(asyncio.wait_for(story(near, far), SOON)) == sent
 
 

@@ -7,8 +7,6 @@ import pwd
 import re
 import signal
 import socket
-import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -16,71 +14,23 @@ from pathlib import Path
 import pytest
 
 from sensor.errors import ConfigError
-from sensor.lab.live import endpoints, privileges
+from sensor.lab.live import privileges, routing
 from sensor.lab.live.endpoints import Place, run_client, run_relay, run_server
 from sensor.lab.live.tun import Tun
 from sensor.lab.teredo.settings import ClientSettings, RelaySettings, ServerSettings
 from sensor.schema.records import Endpoint
 from sensor.wire.addresses import UNSPECIFIED, packed
-from tests.command import ENVIRONMENT, ROOT, command
 from tests.lab.live.conftest import Namespace, Namespaces
+from tests.lab.live.running import SOON, TIME, Running
 
 SERVER, SECOND = packed("198.51.100.1"), packed("198.51.100.2")
 LOCAL = Endpoint(packed("192.0.2.1"), 0)
 ANYWHERE = Endpoint(bytes(4), 0)
 HOST = packed("2a00:db8:1::1")
 SITE = (packed("2a00:db8::"), 32)
-TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z "
-SOON = 60  # seconds after which a process that does not say what it should is ended
 NOBODY = pwd.getpwnam("nobody")
 
 Pair = tuple[Namespace, Namespace]
-
-
-class Running:
-    """`sensor lab ...` in a namespace."""
-
-    def __init__(self, namespace: Namespace, *arguments: str) -> None:
-        inside = ["ip", "netns", "exec", namespace.name, *command("lab", *arguments)]
-        environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(
-            inside, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-        )
-        self._watchdog = threading.Timer(SOON, self.process.kill)
-        self._watchdog.start()
-        self.told: list[str] = []
-
-    def until(self, wanted: str) -> re.Match[str]:
-        """The first line with that, from here on."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.told.append(line)
-            if found := re.search(wanted, line):
-                return found
-        raise AssertionError(f"{wanted!r} is not among\n{''.join(self.told)}")
-
-    def stop(self, number: signal.Signals) -> int:
-        """The exit status after a signal; all its lines are read."""
-        assert self.process.stderr is not None
-        self.process.send_signal(number)
-        self.told += self.process.stderr
-        return self.process.wait()
-
-    def status(self) -> dict[str, list[str]]:
-        """As the kernel has it."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
-
-    def close(self) -> None:
-        self._watchdog.cancel()
-        self.process.kill()
-        self.process.communicate()
-
-
-@pytest.fixture
-def running() -> Iterator[ExitStack]:
-    with ExitStack() as held:
-        yield held
 
 
 @pytest.fixture
@@ -275,7 +225,7 @@ def test_a_relay_for_others_says_if_nothing_is_forwarded(
     routes: list[str] = []
     monkeypatch.setattr(privileges, "drop", ready)
     with pair[0].entered():
-        Path(endpoints._FORWARDING).write_text(forwarding)
+        Path(routing._FORWARDING).write_text(forwarding)
         with pytest.raises(Ready):
             run_relay(RelaySettings(LOCAL, UNSPECIFIED, (SITE,)), Place())
     told = capsys.readouterr().err

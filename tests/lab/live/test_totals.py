@@ -20,6 +20,10 @@ def test_packets_and_octets_are_told_for_each_way() -> None:
     ]
 
 
+def test_packets_of_another_sort_are_told_as_what_they_are() -> None:
+    assert Totals("IPv4 packets").lines({})[0].startswith("IPv4 packets: 0 (0 bytes) in, ")
+
+
 def test_what_the_kernel_refused_stands_beside_what_the_machine_dropped() -> None:
     totals = Totals()
     for code in (errno.ENETUNREACH, errno.ENETUNREACH, errno.EPERM):

@@ -31,6 +31,12 @@ def test_an_interface_is_up_with_room_and_gone_when_closed(namespaces: Namespace
     assert "six" not in namespace.run("ip", "link")
 
 
+def test_an_interface_has_the_mtu_that_it_is_given(namespaces: Namespaces) -> None:
+    namespace = namespaces()
+    with namespace.entered(), closing(Tun("six", 1_480)):
+        assert "mtu 1480 " in namespace.run("ip", "link", "show", "six")
+
+
 def test_packets_of_this_machine_are_read_and_answers_written(namespaces: Namespaces) -> None:
     with namespaces().entered(), closing(Tun("six")) as device:
         device.add_address(HERE, 64)
