@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensor.decode import ayiya, bare, teredo, tsp
-from sensor.decode.inner import IPV4_INSIDE, IPV6_INSIDE, summarize
+from sensor.decode.inner import IPV4_INSIDE, IPV6_INSIDE
 from sensor.decode.names import holds_name, name_service
 from sensor.decode.native import inner_packet
 from sensor.decode.span import Span
@@ -105,7 +105,7 @@ def _ipv6(walk: Walk, span: Span) -> _Guess | Reason:
         walk.trace.check("payload is [authentication] [origin] IPv6", False)
         return span.unread(error, Reason.UDP)
     offset = span.start + packet.ipv6_offset
-    inner = summarize(walk.data, offset, packet.header, span.end)
+    inner = walk.summary(span, offset, packet.header)
     candidate = Candidate(
         packet=packet,
         inner=inner,

@@ -18,12 +18,16 @@ IPV4_INSIDE = 4
 IPV6_INSIDE = 41
 
 _SHORTEST = {TCP: 20, UDP: 8, ICMPV6: 4, IPV4_INSIDE: 20, IPV6_INSIDE: 40}
+# The first octets of a header that hold all a row tells of it: up to the flags, both ports, type
+# and code.
+_TOLD = {TCP: 14, UDP: 4, ICMPV6: 2}
 # Next headers met behind real IPv6 headers: ICMPv6 and TCP and UDP, encapsulations, ESP, routing
 # protocols, SCTP, DCCP, UDP-Lite, and no next header. Random bytes seldom name one of them.
 _TRANSPORTS = frozenset(
     {4, TCP, UDP, 33, 41, 46, 47, 50, ICMPV6, ipv6.NO_NEXT_HEADER, 88, 89, 103, 112, 115, 132, 136}
 )
 _ECHOES = (icmpv6.ECHO_REQUEST, icmpv6.ECHO_REPLY)
+_FROM_A_NEIGHBOUR = 255  # the hop limit of router messages, RFC 4861 section 6.1
 
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _MASK = 0xFFFFFFFFFFFFFFFF
@@ -35,6 +39,7 @@ class Inner:
     """One inner packet; ports, flags and types are meaningful only if ``has_transport``.
 
     ``length`` and ``payload_length`` are what headers announce, ``end`` is how far can be read.
+    ``stump`` is what a capture left of an ICMPv6 message, where that is too little to be read.
     """
 
     header: IPv6Header
@@ -54,6 +59,7 @@ class Inner:
     icmp_code: int = 0
     icmp_sequence: int = 0
     payload_length: int = 0
+    stump: bytes | None = None
 
     @property
     def bubble(self) -> bool:
@@ -66,6 +72,17 @@ class Inner:
             and self.chain.transport == ICMPV6
             and self.icmp_type == kind
             and self.icmp_code == 0
+        )
+
+    def may_be_icmp(self, kind: int) -> bool:
+        """Whether it is a router message of which the capture left too little to deny this type.
+
+        Other messages to all routers have smaller hop limits, so this one has to be right.
+        """
+        return (
+            self.stump is not None
+            and self.header.hop_limit == _FROM_A_NEIGHBOUR
+            and bytes([kind]).startswith(self.stump)
         )
 
 
@@ -85,11 +102,14 @@ def digest(packet: bytes) -> int:
     return state
 
 
-def summarize(data: bytes, offset: int, header: IPv6Header, end: int) -> Inner:
+def summarize(
+    data: bytes, offset: int, header: IPv6Header, end: int, *, snapped: bool = False
+) -> Inner:
     """Look into the inner packet whose header starts at ``offset``.
 
-    ``end`` bounds what may be read (captured octets of the carrier's payload). Never raises: what
-    cannot be read is absent, and ``plausible`` says whether the chain makes sense so far.
+    ``end`` bounds what may be read (captured octets of the carrier's payload); ``snapped`` says
+    that on the wire there was more, as much as was announced. Never raises: what cannot be read is
+    absent, and ``plausible`` says whether the chain makes sense so far.
     """
     length = ipv6.HEADER_LENGTH + header.payload_length
     read_end = min(offset + length, end)
@@ -99,7 +119,9 @@ def summarize(data: bytes, offset: int, header: IPv6Header, end: int) -> Inner:
     )
     declared = offset + length - chain.position
     plausible = _plausible(chain, declared, whole)
-    fields = _transport_fields(data, chain, read_end, declared) if plausible else {}
+    cut = snapped and not whole
+    fields = _transport_fields(data, chain, read_end, declared, cut) if plausible else {}
+    message = cut and plausible and not fields and header.next_header == ICMPV6
     return Inner(
         header=header,
         offset=offset,
@@ -109,6 +131,7 @@ def summarize(data: bytes, offset: int, header: IPv6Header, end: int) -> Inner:
         plausible=plausible,
         has_transport=bool(fields),
         checksum=_checksum(data, header, chain, read_end) if fields and whole else None,
+        stump=data[chain.position : read_end] if message else None,
         **fields,
     )
 
@@ -127,11 +150,15 @@ def _later_fragment(chain: Chain) -> bool:
     return chain.fragment is not None and chain.fragment.offset > 0
 
 
-def _transport_fields(data: bytes, chain: Chain, end: int, declared: int) -> dict[str, int]:
+def _transport_fields(
+    data: bytes, chain: Chain, end: int, declared: int, cut: bool
+) -> dict[str, int]:
     """What the transport header says; ``declared`` counts its octets and those behind it."""
     if not chain.complete or _later_fragment(chain):
         return {}
     cursor = Cursor(data, chain.position, end)
+    if cut:
+        cursor = Cursor(_filled(cursor.rest(), chain.transport))
     try:
         if chain.transport == TCP:
             return _tcp_fields(tcp.parse(cursor), declared)
@@ -140,13 +167,25 @@ def _transport_fields(data: bytes, chain: Chain, end: int, declared: int) -> dic
             return {
                 "source_port": header.source_port,
                 "destination_port": header.destination_port,
-                "payload_length": declared - udp.HEADER_LENGTH,
+                "payload_length": max(0, declared - udp.HEADER_LENGTH),
             }
         if chain.transport == ICMPV6:
             return _icmp_fields(icmpv6.parse(cursor), declared)
     except DecodeError:
         pass  # cut by the snap length, or nonsense: the fields are absent
     return {}
+
+
+def _filled(octets: bytes, transport: int) -> bytes:
+    """A header that a capture cut behind all that rows tell of it, with zeros for the rest.
+
+    Not of an echo, whose identifier tells it apart from others.
+    """
+    told = _TOLD.get(transport)
+    echo = transport == ICMPV6 and bool(octets) and octets[0] in _ECHOES
+    if told is None or len(octets) < told or echo:
+        return octets
+    return octets.ljust(_SHORTEST[transport], b"\0")
 
 
 def _tcp_fields(header: tcp.TCPHeader, declared: int) -> dict[str, int]:
@@ -164,7 +203,7 @@ def _icmp_fields(message: icmpv6.Message, declared: int) -> dict[str, int]:
     fields = {
         "icmp_type": message.type,
         "icmp_code": message.code,
-        "payload_length": declared - _SHORTEST[ICMPV6],
+        "payload_length": max(0, declared - _SHORTEST[ICMPV6]),
     }
     if message.type in _ECHOES and len(message.body) >= 4:
         echo = icmpv6.parse_echo(message.body)

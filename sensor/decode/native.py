@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sensor.decode import protocol41, quotes, tsp
-from sensor.decode.inner import ICMPV6, IPV4_INSIDE, IPV6_INSIDE, TCP, UDP, Inner, summarize
+from sensor.decode.inner import ICMPV6, IPV4_INSIDE, IPV6_INSIDE, TCP, UDP, Inner
 from sensor.decode.span import Span
 from sensor.decode.verdict import Outer
 from sensor.decode.walk import Next, Step, Walk
@@ -142,7 +142,7 @@ def ipv6_packet(walk: Walk, at: Next) -> Next | Reason:
         return Reason.TOO_MANY_LAYERS
     walk.trace.layer("ipv6", span.start, header)
     span = span.announce(ipv6.HEADER_LENGTH + header.payload_length)
-    walk.inner = summarize(walk.data, span.start, header, span.end)
+    walk.inner = walk.summary(span, span.start, header)
     return Next(Step.INSIDE, span)
 
 
@@ -202,7 +202,7 @@ def inner_packet(walk: Walk, span: Span) -> tuple[Inner, Span] | DecodeError:
         header = ipv6.parse(span.cursor(walk.data))
     except DecodeError as error:
         return error
-    inner = walk.inner = summarize(walk.data, span.start, header, span.end)
+    inner = walk.inner = walk.summary(span, span.start, header)
     if span.fragment:
         span = span.announce(max(inner.length, span.length))
     return inner, span

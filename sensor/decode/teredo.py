@@ -188,8 +188,9 @@ def _maps(address: TeredoAddress | None, ip: bytes, port: int) -> bool:
 
 def _is_solicitation(inner: Inner) -> bool:
     """RFC 4380 section 5.2.1; miredo-server answers whatever the checksum."""
+    kind = icmpv6.ROUTER_SOLICITATION
     return (
-        inner.icmp(icmpv6.ROUTER_SOLICITATION)
+        (inner.icmp(kind) or inner.may_be_icmp(kind))
         and is_link_local6(inner.header.source)
         and inner.header.destination == ALL_ROUTERS
     )
@@ -224,7 +225,7 @@ def _packet_type(candidate: Candidate, evidence: Evidence) -> TeredoPacket:
     inner = candidate.inner
     if evidence & Evidence.ROUTER_SOLICITATION:
         return TeredoPacket.ROUTER_SOLICITATION
-    if inner.icmp(icmpv6.ROUTER_ADVERTISEMENT) and evidence & (
+    if _may_advertise(inner) and evidence & (
         Evidence.ROUTER_ADVERTISEMENT | Evidence.SERVER_EQUALS_OUTER
     ):
         return TeredoPacket.ROUTER_ADVERTISEMENT
@@ -233,6 +234,12 @@ def _packet_type(candidate: Candidate, evidence: Evidence) -> TeredoPacket:
     if _is_connectivity_test(candidate):
         return TeredoPacket.CONNECTIVITY_TEST
     return TeredoPacket.DATA
+
+
+def _may_advertise(inner: Inner) -> bool:
+    """Of ICMPv6 a server sends nothing else from its link-local address."""
+    kind = icmpv6.ROUTER_ADVERTISEMENT
+    return inner.icmp(kind) or inner.may_be_icmp(kind)
 
 
 def _is_connectivity_test(candidate: Candidate) -> bool:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, auto
 from typing import Any, NamedTuple
 
-from sensor.decode.inner import Inner, digest
+from sensor.decode.inner import Inner, digest, summarize
 from sensor.decode.settings import DecodeSettings
 from sensor.decode.span import Span
 from sensor.decode.trace import Trace
 from sensor.decode.verdict import Carrier, Outer, Verdict
 from sensor.schema.rows import STACK_LIMIT, Observation
 from sensor.schema.words import Anomaly, Confidence, Kind, Layer, Reason, Transport
+from sensor.wire.ipv6 import IPv6Header
 
 # A tunnel inside a tunnel happens, one more does not.
 USUAL_TUNNELS = 2
@@ -136,6 +137,14 @@ class Walk:
         """The carrier of a payload, for whoever judges what it holds."""
         unsound = Confidence.WEAK if self.vague else Confidence.STRONG
         return Carrier(payload.length, self.trust, unsound)
+
+    def summary(self, payload: Span, offset: int, header: IPv6Header) -> Inner:
+        """Look into the IPv6 packet whose header starts at ``offset``, within a payload.
+
+        An ICMP error may leave out what it likes of its quote: that is not the capture's doing.
+        """
+        snapped = self.quoting is None and payload.missing == Anomaly.TRUNCATED
+        return summarize(self.data, offset, header, payload.end, snapped=snapped)
 
     # rows
 

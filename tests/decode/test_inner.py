@@ -4,6 +4,7 @@ import pytest
 
 from sensor.decode.inner import Inner, digest, summarize
 from sensor.wire import icmpv6, ipv6, tcp, udp
+from sensor.wire.addresses import ALL_ROUTERS
 from sensor.wire.cursor import Cursor
 
 from .. import build
@@ -14,6 +15,11 @@ SOURCE, DESTINATION = build.NATIVE, build.OTHER
 def summary(packet: bytes, end: int | None = None, offset: int = 0) -> Inner:
     header = ipv6.parse(Cursor(packet, offset))
     return summarize(packet, offset, header, len(packet) if end is None else end)
+
+
+def snapped(packet: bytes, end: int) -> Inner:
+    """What is told of a packet of which a capture has the first ``end`` octets."""
+    return summarize(packet, 0, ipv6.parse(Cursor(packet)), end, snapped=True)
 
 
 def packet(next_header: int, payload: bytes) -> bytes:
@@ -103,6 +109,107 @@ def test_a_transport_header_cut_short_is_absent(end: int) -> None:
     assert not found.has_transport
     assert (found.source_port, found.tcp_flags, found.checksum) == (0, 0, None)
     assert not found.icmp(0)
+
+
+# what a capture cut
+
+
+@pytest.mark.parametrize("end", range(40, 64))
+def test_tcp_is_told_once_its_flags_are_captured(end: int) -> None:
+    found = snapped(packet(6, SEGMENT), end)
+    told = end >= 40 + 14
+    assert (found.has_transport, found.plausible, found.checksum) == (told, True, None)
+    assert (found.source_port, found.destination_port) == ((49152, 443) if told else (0, 0))
+    assert (found.sequence, found.acknowledgement) == ((1000, 7) if told else (0, 0))
+    assert (found.tcp_flags, found.payload_length) == ((0x12, 4) if told else (0, 0))
+
+
+@pytest.mark.parametrize("end", range(40, 53))
+def test_udp_is_told_once_its_ports_are_captured(end: int) -> None:
+    found = snapped(packet(17, DATAGRAM), end)
+    told = end >= 40 + 4
+    assert (found.has_transport, found.checksum) == (told, None)
+    assert (found.source_port, found.destination_port) == ((5353, 53) if told else (0, 0))
+    assert found.payload_length == (5 if told else 0)
+
+
+@pytest.mark.parametrize("end", range(40, 56))
+def test_icmpv6_is_told_once_its_code_is_captured(end: int) -> None:
+    message = icmpv6.build_error(SOURCE, DESTINATION, 1, 4, bytes(8))
+    found = snapped(packet(58, message), end)
+    told = end >= 40 + 2
+    assert (found.has_transport, found.checksum) == (told, None)
+    assert (found.icmp_type, found.icmp_code) == ((1, 4) if told else (0, 0))
+    assert found.payload_length == (12 if told else 0)
+
+
+@pytest.mark.parametrize("kind", [128, 129])
+def test_an_echo_is_not_told_by_its_type_alone(kind: int) -> None:
+    """Those of different identifiers would be taken for one."""
+    whole = packet(58, icmpv6.build(SOURCE, DESTINATION, kind, 0, bytes.fromhex("00070009")))
+    assert [snapped(whole, end).has_transport for end in range(40, 45)] == [False] * 4 + [True]
+    assert (snapped(whole, 44).icmp_type, snapped(whole, 44).source_port) == (kind, 0)
+    assert not any(snapped(whole, end).may_be_icmp(kind) for end in range(42, 48))
+
+
+def test_a_tcp_offset_under_twenty_is_nonsense_though_cut() -> None:
+    damaged = packet(6, SEGMENT[:12] + b"\x40" + SEGMENT[13:])
+    assert not any(snapped(damaged, end).has_transport for end in range(40, 64))
+
+
+def test_what_is_whole_is_not_cut() -> None:
+    """The capture cut what follows: a small first fragment tells as little as without."""
+    for transport, size in ((6, 16), (17, 4), (58, 2)):
+        whole = fragment(transport, SEGMENT[:size], 0, more=True)
+        assert snapped(whole, len(whole)) == summary(whole)
+        assert not summary(whole).has_transport
+
+
+@pytest.mark.parametrize(("transport", "told"), [(6, 14), (17, 4), (58, 2)])
+def test_a_cut_fragment_with_less_than_a_header_has_no_payload(transport: int, told: int) -> None:
+    whole = fragment(transport, SEGMENT[: told + 1], 0, more=True)
+    found = snapped(whole, len(whole) - 1)
+    assert (found.has_transport, found.payload_length) == (True, 0)
+
+
+@pytest.mark.parametrize("transport", [4, 41, 50, 59, 132])
+def test_nothing_is_told_of_other_transports(transport: int) -> None:
+    whole = packet(transport, bytes(60))
+    assert not any(snapped(whole, end).has_transport for end in range(40, 100))
+
+
+def test_behind_extension_headers_a_cut_transport_is_told_too() -> None:
+    whole = extended([0, 60], 6, SEGMENT)
+    assert [snapped(whole, end).has_transport for end in (55, 69, 70)] == [False, False, True]
+    assert snapped(whole, 70).destination_port == 443
+
+
+def router_message(kind: int, hop_limit: int = 255) -> bytes:
+    message = icmpv6.build(SOURCE, ALL_ROUTERS, kind, 0, bytes(4))
+    return ipv6.build(SOURCE, ALL_ROUTERS, 58, message, hop_limit=hop_limit)
+
+
+def test_a_message_cut_before_its_code_may_be_what_its_type_allows() -> None:
+    whole = router_message(133)
+    assert [snapped(whole, end).may_be_icmp(133) for end in range(40, 48)] == [True] * 2 + [
+        False
+    ] * 6
+    assert [snapped(whole, end).icmp(133) for end in range(40, 48)] == [False] * 2 + [True] * 6
+    assert snapped(whole, 40).may_be_icmp(134)
+    assert not snapped(whole, 41).may_be_icmp(134)
+
+
+@pytest.mark.parametrize("end", [40, 41])
+def test_a_message_is_not_guessed_where_something_contradicts(end: int) -> None:
+    assert not snapped(router_message(133, hop_limit=1), end).may_be_icmp(133)
+    assert not snapped(router_message(132), 41).may_be_icmp(133)
+    assert not summary(router_message(133), end).may_be_icmp(133)
+    assert not snapped(packet(17, DATAGRAM), end).may_be_icmp(133)
+    short = ipv6.build(SOURCE, ALL_ROUTERS, 58, b"\x85\0\0", hop_limit=255)
+    assert not snapped(short, end).may_be_icmp(133)
+    behind = ipv6.build_extension(0, 58, bytes(6)) + router_message(133)[40:]
+    hidden = ipv6.build(SOURCE, ALL_ROUTERS, 0, behind, hop_limit=255)
+    assert not snapped(hidden, end + 8).may_be_icmp(133)
 
 
 def test_a_wrong_checksum_is_told() -> None:

@@ -49,7 +49,7 @@ from .. import build
 from ..build import CLIENT, NATIVE, OTHER, RELAY, SERVER, TEREDO, V4A, V4B
 from ..hostile.corpus import Whole, carried, generated
 from ..hostile.grown import HASHES, grown
-from .twins import Twins, batch_from, capture_batches, same
+from .twins import Twins, batch_from, capture_batches, cuts, same
 
 DEFAULTS = DecodeSettings()
 LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 228, 229, 276, 2, 9999, -1)
@@ -103,6 +103,50 @@ def test_frames_at_the_numbers_of_a_limit(seed: int) -> None:
     for layers, tunnels in itertools.product((1, 2, 3, 4, 6), (0, 1, 2)):
         settings = DecodeSettings(layers=layers, tunnels=tunnels, names=HASHES)
         assert Twins(settings).compare(batch_from(frames)) > 0
+
+
+def cut_in_their_transport() -> list[Whole]:
+    """Frames around each transport that is told in part, in each place where it may stand."""
+    ends = build.LINK_LOCAL, addresses.ALL_ROUTERS
+    inside = [
+        ipv6.build(*ends, 58, icmpv6.build(*ends, kind, 0, bytes(8)), hop_limit=hop_limit)
+        for kind, hop_limit in ((1, 64), (128, 64), (129, 255), (132, 1), (133, 64), (133, 255))
+    ]
+    inside += [build.advertisement(), build.tcp6(TEREDO), build.udp((NATIVE, 1), (TEREDO, 2), b"")]
+    inside += [ipv6.build(TEREDO, NATIVE, 6, bytes(20)), ipv6.build(TEREDO, NATIVE, 132, bytes(20))]
+    for transport, size in ((6, 13), (6, 15), (6, 20), (17, 3), (17, 5), (17, 8), (58, 1), (58, 3)):
+        header = ipv6.build_fragment(transport, 7, 0, True)
+        inside.append(ipv6.build(TEREDO, NATIVE, ipv6.FRAGMENT, header + b"\x80" * size))
+    found = []
+    for packet in inside:
+        datagram = build.udp(SERVER, CLIENT, build.authentication() + packet)
+        found += [build.ethernet(datagram), build.ethernet(packet)]
+        found += [build.udp_frame(SERVER, CLIENT, packet), build.sixinfour_frame(packet)]
+        found.append(build.sixinfour_frame(build.six_in_six(packet)))
+        found.append(build.ethernet(build.in_four(datagram[20:], 17)[:-4]))
+        error = icmpv4.build_error(icmpv4.UNREACHABLE, 3, datagram, quote=len(datagram) - 3)
+        found.append(build.ethernet(build.in_four(error, icmpv4.PROTOCOL)))
+        first = ipv4.build(V4A, V4B, 41, packet, more_fragments=True)
+        found.append(build.ethernet(first))
+    return [Whole("cut", frame, 1) for frame in found]
+
+
+def snapped(frames: list[bytes], octets: int) -> FrameBatch:
+    """A batch in whose capture so many octets of each frame are missing."""
+    batch = batch_of([frame[:-octets] for frame in frames])
+    batch.wire[:] += octets
+    return batch
+
+
+def test_frames_cut_in_their_transport_give_the_same_rows() -> None:
+    """At the arena's end, and with the rest of the frame behind it."""
+    twins = Twins(DEFAULTS)
+    rows = 0
+    for frame in cut_in_their_transport():
+        rows += twins.compare(cuts(frame))
+        for octets in range(1, 25):
+            rows += twins.compare(snapped([frame.data], octets))
+    assert rows > 5_000
 
 
 def test_frames_of_every_link_type_give_the_same_rows() -> None:
@@ -378,6 +422,10 @@ def test_floods_of_headers_stop_at_the_same_limits() -> None:
         (numbers.TEREDO_PREFIX, int.from_bytes(addresses.TEREDO_PREFIX)),
         (numbers.LEGACY_TEREDO_PREFIX, int.from_bytes(addresses.LEGACY_TEREDO_PREFIX)),
         (numbers.FORBIDDEN_FLAGS, teredo._FORBIDDEN_FLAGS),
+        (numbers.TCP_TOLD, inner._TOLD[inner.TCP]),
+        (numbers.UDP_TOLD, inner._TOLD[inner.UDP]),
+        (numbers.ICMPV6_TOLD, inner._TOLD[inner.ICMPV6]),
+        (numbers.FROM_A_NEIGHBOUR, inner._FROM_A_NEIGHBOUR),
         (numbers.SIXTOFOUR_PREFIX, int.from_bytes(addresses.SIXTOFOUR_PREFIX)),
         (numbers.ISATAP_PRIVATE, int.from_bytes(addresses.ISATAP_PRIVATE)),
         (numbers.ISATAP_UNIVERSAL, int.from_bytes(addresses.ISATAP_UNIVERSAL)),

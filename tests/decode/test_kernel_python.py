@@ -25,7 +25,7 @@ from ..hostile.grown import HASHES, grown
 from ..hostile.test_kernel import packets
 from ..hostile.test_mutation import Mutator, batch_from
 from ..modules import again, as_python
-from .test_kernel import deep, domain_of, frames_under
+from .test_kernel import cut_in_their_transport, deep, domain_of, frames_under, snapped
 from .twins import Twins, cuts
 from .twins import batch_from as whole_batch
 
@@ -102,6 +102,12 @@ def test_plain_python_keeps_the_limits(uncompiled: type[Kernel]) -> None:
         for layers in range(STACK_LIMIT)
     ]
     assert min(rows) > 0
+
+
+def test_plain_python_tells_what_a_capture_left_of_a_transport(uncompiled: type[Kernel]) -> None:
+    twins = Twins(SETTINGS, uncompiled)
+    frames = [frame.data for frame in cut_in_their_transport()]
+    assert sum(twins.compare(snapped(frames, octets)) for octets in range(1, 14)) > len(frames)
 
 
 @pytest.mark.parametrize(("length", "mask"), [(0, 32), (64, 0), (96, 0)])

@@ -224,6 +224,40 @@ def test_udp_cut_by_the_snap_length() -> None:
         assert anomalies(only_row(TEREDO_FRAME[:cut], wire_length=size)) == ["truncated"]
 
 
+@pytest.mark.parametrize(
+    ("packet", "told", "header"),
+    [
+        (tcp6(), 14, 20),
+        (build.udp((NATIVE, 5353), (OTHER, 53), b"query"), 4, 8),
+        (build.solicitation(), 2, 4),
+    ],
+)
+def test_a_transport_cut_by_the_snap_length(packet: bytes, told: int, header: int) -> None:
+    """The capture took octets away; where nobody did, a header is whole or none."""
+    frame = build.sixinfour_frame(packet)
+    whole = only_row(frame)
+    for size in range(74, len(frame)):
+        row = only_row(frame[:size], wire_length=len(frame))
+        assert row.has_transport == (size >= 74 + told)
+        assert "truncated" in anomalies(row)
+        assert only_row(frame[:size]).has_transport == (size >= 74 + header)
+        if row.has_transport:
+            same = ("inner_source_port", "tcp_flags", "tcp_sequence", "icmp_type", "payload_length")
+            assert all(getattr(row, name) == getattr(whole, name) for name in same)
+
+
+def test_the_stack_of_a_cut_transport_names_it() -> None:
+    frame = build.sixinfour_frame(tcp6())
+    cut = [only_row(frame[:size], wire_length=len(frame)) for size in (87, 88)]
+    assert [stack(row) for row in cut] == ["ethernet ipv4 ipv6", "ethernet ipv4 ipv6 tcp"]
+
+
+def test_native_ipv6_cut_by_the_snap_length_is_no_tunnel() -> None:
+    frame = ethernet(tcp6())
+    for size in range(54, len(frame)):
+        assert reason(frame[:size], wire_length=len(frame)) is Reason.IPV6_NATIVE
+
+
 def test_a_cut_outside_the_packet_is_none() -> None:
     frame = ethernet(sixinfour.encapsulate(V4A, V4B, bubble(NATIVE, OTHER)))
     row = only_row(frame, wire_length=len(frame) + 4)

@@ -5,7 +5,7 @@ import pytest
 from sensor.decode.settings import DecodeSettings
 from sensor.decode.verdict import MAX_JUNK
 from sensor.schema.words import Reason
-from sensor.wire import icmpv6, ipv6, teredo
+from sensor.wire import icmpv4, icmpv6, ipv4, ipv6, teredo
 from sensor.wire.addresses import ALL_ROUTERS, TeredoAddress, build_server_link_local, packed
 
 from .. import build
@@ -173,6 +173,110 @@ def test_a_solicitation_with_a_wrong_checksum_is_one_still() -> None:
 def test_what_is_no_solicitation_is_weak(packet: bytes) -> None:
     assert judged(authentication() + packet).confidence == "weak"
     assert judged(authentication() + packet).kind == "ip6-in-udp"
+
+
+def cut(frame: bytes, size: int, wire: int | None = None) -> Seen:
+    """What is seen of a frame of which the capture has the first ``size`` octets."""
+    return seen(only_row(frame[:size], wire_length=len(frame) if wire is None else wire))
+
+
+ASKED = udp_frame(*ODD, authentication() + solicitation())
+MESSAGE = 55 + 40  # where its ICMPv6 starts
+
+
+@pytest.mark.parametrize("kept", range(8))
+def test_a_solicitation_that_the_capture_cut(kept: int) -> None:
+    assert cut(ASKED, MESSAGE + kept) == Seen(
+        "teredo",
+        "certain",
+        "grammar exact-length router-solicitation",
+        "truncated",
+        "router-solicitation",
+    )
+    row = only_row(ASKED[: MESSAGE + kept], wire_length=len(ASKED))
+    assert (row.has_transport, row.icmp_type) == ((1, 133) if kept >= 2 else (0, 0))
+    assert (row.inner_transport, row.nonce) == (58, build.NONCE)
+
+
+@pytest.mark.parametrize("kept", range(8))
+def test_a_bare_solicitation_that_the_capture_cut(kept: int) -> None:
+    found = cut(udp_frame(*ODD, solicitation()), 82 + kept)
+    assert found[:3] == ("teredo", "strong", "exact-length router-solicitation")
+    behind_origin = udp_frame(*ODD, origin() + solicitation())
+    assert cut(behind_origin, 90 + kept).confidence == "weak"
+
+
+@pytest.mark.parametrize("kept", range(8))
+@pytest.mark.parametrize(
+    "packet",
+    [
+        ipv6.build(NATIVE, ALL_ROUTERS, 58, solicitation()[40:], hop_limit=255),
+        ipv6.build(LINK_LOCAL, NATIVE, 58, solicitation()[40:], hop_limit=255),
+        ipv6.build(LINK_LOCAL, ALL_ROUTERS, 50, solicitation()[40:], hop_limit=255),
+    ],
+)
+def test_what_is_no_solicitation_is_none_though_cut(packet: bytes, kept: int) -> None:
+    found = cut(udp_frame(*ODD, authentication() + packet), MESSAGE + kept)
+    assert (found.kind, found.confidence) == ("ip6-in-udp", "weak")
+
+
+def test_a_cut_message_of_another_type_is_no_solicitation() -> None:
+    """Who leaves a group tells all routers with a hop limit of 1 (RFC 2710 section 3)."""
+    done = icmpv6.build(LINK_LOCAL, ALL_ROUTERS, 132, 0, bytes(20))
+    for hop_limit, kept in ((1, 0), (1, 1), (255, 1), (255, 2)):
+        packet = ipv6.build(LINK_LOCAL, ALL_ROUTERS, 58, done, hop_limit=hop_limit)
+        found = cut(udp_frame(*ODD, authentication() + packet), MESSAGE + kept)
+        assert (found.kind, found.confidence) == ("ip6-in-udp", "weak")
+
+
+@pytest.mark.parametrize("kept", range(4))
+def test_a_datagram_that_claims_more_than_it_has_is_no_solicitation(kept: int) -> None:
+    """The capture has all of it, or more was on the wire but not as much as is claimed."""
+    for wire in (MESSAGE + kept, len(ASKED) - 1):
+        found = cut(ASKED, MESSAGE + kept, wire)
+        assert (found.kind, found.confidence) == ("ip6-in-udp", "weak")
+        assert "length-mismatch" in found.anomalies
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_cut_fragment_and_a_quote_hold_no_cut_solicitation(kept: int) -> None:
+    """What is missing of them may be so for another reason."""
+    packet = ASKED[14:]
+    first = ipv4.build(packet[12:16], packet[16:20], 17, packet[20:], more_fragments=True)
+    assert cut(build.ethernet(first), MESSAGE + kept).kind == "ip6-in-udp"
+    error = icmpv4.build_error(icmpv4.UNREACHABLE, 3, packet, quote=MESSAGE - 14 + kept)
+    frame = build.ethernet(build.in_four(error, icmpv4.PROTOCOL))
+    assert decode(frame)[0] is Reason.ICMP
+    assert decode(frame, wire_length=len(frame) + 90)[0] is Reason.ICMP
+
+
+ANSWERED = udp_frame(SERVER, CLIENT, authentication() + origin() + build.advertisement())
+
+
+@pytest.mark.parametrize("kept", range(16))
+def test_an_advertisement_that_the_capture_cut_is_known_by_its_server(kept: int) -> None:
+    assert cut(ANSWERED, 63 + 40 + kept) == Seen(
+        "teredo",
+        "certain",
+        "grammar exact-length server-equals-outer",
+        "truncated",
+        "router-advertisement",
+    )
+
+
+@pytest.mark.parametrize("kept", range(16))
+def test_a_cut_advertisement_from_another_address_is_weak(kept: int) -> None:
+    frame = udp_frame(*ODD, authentication() + origin() + build.advertisement())
+    assert cut(frame, 63 + 40 + kept)[:2] == ("ip6-in-udp", "weak")
+
+
+def test_other_cut_messages_of_a_server_are_data() -> None:
+    for kind, hop_limit, kept in ((135, 255, 1), (134, 64, 0), (134, 64, 1)):
+        message = icmpv6.build(SERVER_LINK_LOCAL, LINK_LOCAL, kind, 0, bytes(20))
+        packet = ipv6.build(SERVER_LINK_LOCAL, LINK_LOCAL, 58, message, hop_limit=hop_limit)
+        frame = udp_frame(SERVER, CLIENT, packet)
+        assert cut(frame, 82 + kept).packet == "data"
+        assert cut(frame, 82 + kept).confidence == "certain"
 
 
 def test_the_solicitation_of_windows_xp() -> None:

@@ -12,10 +12,12 @@ from sensor.decode.compiled.numbers import (
     ECHO_REPLY,
     ECHO_REQUEST,
     FRAGMENT,
+    FROM_A_NEIGHBOUR,
     HIP,
     HOP_BY_HOP,
     ICMPV6,
     ICMPV6_LENGTH,
+    ICMPV6_TOLD,
     IPV4_INSIDE,
     IPV6_INSIDE,
     IPV6_LENGTH,
@@ -27,8 +29,10 @@ from sensor.decode.compiled.numbers import (
     SHIM6,
     TCP,
     TCP_LENGTH,
+    TCP_TOLD,
     UDP,
     UDP_LENGTH,
+    UDP_TOLD,
 )
 from sensor.decode.compiled.octets import (
     ZERO,
@@ -39,11 +43,16 @@ from sensor.decode.compiled.octets import (
     Word,
     halves,
     octet,
+    padded,
     pair_before,
     part,
     word,
 )
-from sensor.decode.compiled.words import REASON_BAD_IPV6, REASON_TRUNCATED_NETWORK
+from sensor.decode.compiled.words import (
+    ANOMALY_TRUNCATED,
+    REASON_BAD_IPV6,
+    REASON_TRUNCATED_NETWORK,
+)
 from sensor.jit import inlined
 from sensor.wire.ports import TSP_PORT
 
@@ -210,32 +219,62 @@ def _read_transport(arena: Array, walk: Record, row: Record, declared: Number) -
     position = walk["position"]
     present = walk["read_end"] - position
     kind = walk["transport"]
-    if kind == TCP and present >= TCP_LENGTH:
+    if kind == TCP and present >= _least(walk, TCP_TOLD, TCP_LENGTH):
         _read_tcp(arena, walk, row, declared)
-    elif kind == UDP and present >= UDP_LENGTH:
-        head = word(arena, position)
+    elif kind == UDP and present >= _least(walk, UDP_TOLD, UDP_LENGTH):
+        head = padded(arena, position, walk["read_end"])
         walk["has_transport"] = 1
         row["inner_source_port"] = part(head, 48, 0xFFFF)
         row["inner_destination_port"] = part(head, 32, 0xFFFF)
-        row["payload_length"] = declared - UDP_LENGTH
-    elif kind == ICMPV6 and present >= ICMPV6_LENGTH:
-        kind_and_code = pair_before(arena, position + 2)
-        walk["has_transport"] = 1
-        walk["icmp_kind"] = kind_and_code
-        row["icmp_type"] = kind_and_code >> 8
-        row["icmp_code"] = kind_and_code & 0xFF
-        row["payload_length"] = declared - ICMPV6_LENGTH
-        echo = kind_and_code >> 8 == ECHO_REQUEST or kind_and_code >> 8 == ECHO_REPLY
-        if echo and present >= ICMPV6_LENGTH + 4:
-            head = word(arena, position)
-            row["inner_source_port"] = part(head, 16, 0xFFFF)
-            row["icmp_sequence"] = part(head, 0, 0xFFFF)
+        row["payload_length"] = max(0, declared - UDP_LENGTH)
+    elif kind == ICMPV6 and present >= _least(walk, ICMPV6_TOLD, ICMPV6_LENGTH):
+        _read_icmp(arena, walk, row, declared)
+
+
+@inlined
+def _least(walk: Record, told: Number, length: Number) -> Number:
+    """Octets of a header that have to be there: of one that the capture cut, what rows tell."""
+    return told if _is_snapped(walk) else length
+
+
+@inlined
+def _is_snapped(walk: Record) -> Flag:
+    """Whether octets of the packet are missing for no other reason than the capture's limit.
+
+    An ICMP error may leave out what it likes of its quote: that is not the capture's doing.
+    """
+    return (
+        walk["read_end"] < walk["offset"] + walk["length"]
+        and walk["declared"] > walk["end"]
+        and walk["cut"] == ANOMALY_TRUNCATED
+        and not walk["quoting"]
+    )
+
+
+@inlined
+def _read_icmp(arena: Array, walk: Record, row: Record, declared: Number) -> None:
+    """An echo is not told without what may be its identifier, which tells it apart from others."""
+    position = walk["position"]
+    present = walk["read_end"] - position
+    kind_and_code = pair_before(arena, position + 2)
+    echo = kind_and_code >> 8 == ECHO_REQUEST or kind_and_code >> 8 == ECHO_REPLY
+    if echo and present < ICMPV6_LENGTH:
+        return
+    walk["has_transport"] = 1
+    walk["icmp_kind"] = kind_and_code
+    row["icmp_type"] = kind_and_code >> 8
+    row["icmp_code"] = kind_and_code & 0xFF
+    row["payload_length"] = max(0, declared - ICMPV6_LENGTH)
+    if echo and present >= ICMPV6_LENGTH + 4:
+        head = word(arena, position)
+        row["inner_source_port"] = part(head, 16, 0xFFFF)
+        row["icmp_sequence"] = part(head, 0, 0xFFFF)
 
 
 @inlined
 def _read_tcp(arena: Array, walk: Record, row: Record, declared: Number) -> None:
     position = walk["position"]
-    rest = word(arena, position + 8)
+    rest = padded(arena, position + 8, walk["read_end"])
     length = part(rest, 28, 0xF) * 4
     if length < TCP_LENGTH:
         return
@@ -254,6 +293,22 @@ def _read_tcp(arena: Array, walk: Record, row: Record, declared: Number) -> None
 def is_icmp(walk: Record, kind: Number) -> Flag:
     """Whether the packet is an ICMPv6 message of this type, with code 0."""
     return walk["has_transport"] and walk["transport"] == ICMPV6 and walk["icmp_kind"] == kind << 8
+
+
+@inlined
+def may_be_icmp(arena: Array, walk: Record, kind: Number) -> Flag:
+    """Whether it is a router message of which the capture left too little to deny this type.
+
+    Other messages to all routers have smaller hop limits, so this one has to be right.
+    """
+    return (
+        walk["next_header"] == ICMPV6
+        and walk["hop_limit"] == FROM_A_NEIGHBOUR
+        and not walk["has_transport"]
+        and walk["plausible"]
+        and _is_snapped(walk)
+        and (walk["position"] == walk["read_end"] or octet(arena, walk["position"]) == kind)
+    )
 
 
 @inlined

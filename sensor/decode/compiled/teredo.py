@@ -18,6 +18,7 @@ from sensor.decode.compiled.inner import (
     ipv6_fault,
     is_bubble,
     is_icmp,
+    may_be_icmp,
     summarize,
 )
 from sensor.decode.compiled.numbers import (
@@ -155,7 +156,7 @@ def teredo(arena: Array, walk: Record, row: Record) -> Number:
     kind = KIND_IP6_IN_UDP
     if evidence & _TEREDO_SIGNS:
         kind = KIND_TEREDO
-        row["teredo_packet"] = _packet_type(walk, evidence)
+        row["teredo_packet"] = _packet_type(arena, walk, evidence)
     row["kind"] = kind
     row["kinds"] = 1 << kind
     if kind == KIND_IP6_IN_UDP:
@@ -287,12 +288,18 @@ def _evidence(arena: Array, walk: Record, rest: Number) -> Number:
         link_local or is_link_local(destination_0) or bits & EVIDENCE_TEREDO_ADDRESS
     ):
         bits |= EVIDENCE_BUBBLE
-    if link_local and is_icmp(walk, ROUTER_SOLICITATION):
+    if link_local and _may_be(arena, walk, ROUTER_SOLICITATION):
         if destination_0 == ALL_ROUTERS_HIGH and walk["inner_destination_1"] == ALL_ROUTERS_LOW:
             bits |= EVIDENCE_ROUTER_SOLICITATION
     elif link_local and is_icmp(walk, ROUTER_ADVERTISEMENT) and _advertises(arena, walk):
         bits |= EVIDENCE_ROUTER_ADVERTISEMENT
     return bits
+
+
+@inlined
+def _may_be(arena: Array, walk: Record, kind: Number) -> Flag:
+    """Whether it is a router message of this type, for all that the capture left of it."""
+    return is_icmp(walk, kind) or may_be_icmp(arena, walk, kind)
 
 
 @inlined
@@ -365,11 +372,11 @@ def _weigh(walk: Record, evidence: Number, rest: Number) -> Number:
 
 
 @inlined
-def _packet_type(walk: Record, evidence: Number) -> Number:
+def _packet_type(arena: Array, walk: Record, evidence: Number) -> Number:
     if evidence & EVIDENCE_ROUTER_SOLICITATION:
         return PACKET_ROUTER_SOLICITATION
-    if evidence & (EVIDENCE_ROUTER_ADVERTISEMENT | EVIDENCE_SERVER_EQUALS_OUTER) and is_icmp(
-        walk, ROUTER_ADVERTISEMENT
+    if evidence & (EVIDENCE_ROUTER_ADVERTISEMENT | EVIDENCE_SERVER_EQUALS_OUTER) and _may_be(
+        arena, walk, ROUTER_ADVERTISEMENT
     ):
         return PACKET_ROUTER_ADVERTISEMENT
     if is_bubble(walk):
