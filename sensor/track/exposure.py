@@ -85,8 +85,8 @@ class Exposure:
             evidence=tuple(self.evidence),
             inside=inside,
             client=tunnel.client,
-            mapped=tunnel.hole(settings),
-            hole_refreshed=tunnel.hole_refreshed,
+            mapped=tunnel.outermost.hole(settings),
+            hole_refreshed=tunnel.outermost.hole_refreshed,
             policy={True: "allowed", False: "denied", None: None}[allowed],
             scope=tunnel.scope,
         )

@@ -50,6 +50,7 @@ class Qualification:
         "nat_reasons",
         "nat_type",
         "nonces",
+        "offered",
         "origins",
         "qualified_at",
         "reasons",
@@ -63,6 +64,7 @@ class Qualification:
         self.server: bytes | None = None
         self.secondary: bytes | None = None
         self.solicited = False
+        self.offered = False  # an answer came to who has not said anything yet
         self.address: TeredoAddress | None = None
         self.mapped: dict[str, Endpoint] = {}
         self.nonces: dict[bytes, None] = {}
@@ -118,8 +120,14 @@ class Qualification:
                 return self._map(row.time, "option", Endpoint(found.ip, found.port))
         return False
 
-    def advertise(self, row: Observation, frame: bytes, client: Endpoint) -> bool:
-        """A router advertisement to the client (RFC 4380 section 5.2.1); True if it told news."""
+    def advertise(
+        self, row: Observation, frame: bytes, client: Endpoint, *, spoken: bool = True
+    ) -> bool:
+        """A router advertisement to the client (RFC 4380 section 5.2.1); True if it told news.
+
+        Unless the client has ``spoken``, anybody may be sent one that asked for none: it counts
+        once the client uses its address.
+        """
         reason = self._nonce_reason(row)
         if reason in _REFUSED:
             return self._note(reason)
@@ -139,12 +147,20 @@ class Qualification:
         if self.nat_type is NatType.SYMMETRIC and self.address is None:
             # RFC 4380 section 5.2.1 takes it off-line, RFC 6081 does not: its address will tell.
             self.qualified_at = None
-        elif self.qualified_at is None:
+        elif self.qualified_at is None and spoken:
             self.qualified_at = row.time
             news = True
+        elif self.qualified_at is None:
+            self.offered = True
         for said in (*reasons, *self._origin_reasons(origin, client)):
             self._note(said)
         return news
+
+    def confirm(self, time: int) -> None:
+        """Who was sent an answer unasked, for all that was seen, has spoken since."""
+        self.offered = False
+        if self.qualified_at is None:
+            self.qualified_at = time
 
     def _name_server(self, row: Observation, frame: bytes, answering: bytes) -> list[str]:
         """The server is the one that the prefix names; another address that answers is its second.
@@ -230,7 +246,8 @@ class Qualification:
             return False
         self.address = address
         self.server = address.server
-        went_on = self.nat_type is NatType.SYMMETRIC and self.qualified_at is None
+        believed = self.nat_type is NatType.SYMMETRIC or (self.offered and outbound)
+        went_on = believed and self.qualified_at is None
         if went_on:
             self.qualified_at = row.time
         mapped = Endpoint(address.ip, address.port)

@@ -53,7 +53,7 @@ class Tracker:
         self.exposures: dict[int, Exposure] = {}  # the same
         self._service_name = service_name
         self._story = story
-        self._ids: dict[int, str] = {}  # of these tunnels, by serial
+        self._serials: dict[int, Tunnel] = {}  # the same by serial
         self._changes: list[Change] = []
         self._digest = 0
         self._moment = (0, 0)
@@ -114,6 +114,9 @@ class Tracker:
         """
         tunnel = self.tunnels[place]
         tunnel.state = self.table.tunnel(place)
+        if tunnel.qualification.offered and tunnel.state.outbound:
+            tunnel.qualification.confirm(tunnel.state.last_outbound)
+            tunnel.phase = "qualified"
         return tunnel
 
     # events
@@ -148,9 +151,8 @@ class Tracker:
 
     def _discover(self, event: Event, row: Observation, frame: FrameBytes) -> Tunnel:
         state = self.table.tunnel(event.tunnel)
-        tunnel = self.tunnels[event.tunnel] = Tunnel(event.tunnel, state)
-        self._ids[state.serial] = tunnel.id
-        tunnel.parent = self._ids.get(state.parent)
+        tunnel = Tunnel(event.tunnel, state, self._serials.get(state.parent))
+        self.tunnels[event.tunnel] = self._serials[state.serial] = tunnel
         if row.stack[0] == Layer.ETHERNET and not row.depth and tunnel.is_local(self.settings):
             if row.outer_source == state.client:
                 tunnel.mac = frame(row)[6:12]
@@ -177,7 +179,7 @@ class Tracker:
         for exposure in self.table.services(place):
             self._close_exposure(exposure, tunnel, "tunnel-closed")
         self._change("tunnel-closed", tunnel.state.last, tunnel.record(self.settings))
-        del self.tunnels[place], self._ids[tunnel.state.serial]
+        del self.tunnels[place], self._serials[tunnel.state.serial]
 
     def _close_exposure(self, place: int, tunnel: Tunnel, reason: str) -> None:
         exposure = self.exposures.pop(place)
@@ -208,7 +210,8 @@ class Tracker:
         state = self._tunnel(tunnel.place).state
         client = Endpoint(state.client[:4], state.client_port)
         before = tunnel.qualification.qualified_at
-        if tunnel.qualification.advertise(row, frame(row), client):
+        spoken = state.outbound > 0
+        if tunnel.qualification.advertise(row, frame(row), client, spoken=spoken):
             self._requalified(tunnel, before, event.time)
 
     def _requalified(self, tunnel: Tunnel, before: int | None, time: int) -> None:

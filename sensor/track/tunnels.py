@@ -37,31 +37,32 @@ class Tunnel:
     """One tunnel: the table counts, this knows."""
 
     __slots__ = (
+        "around",
         "closed_reason",
         "embedded",
         "id",
         "mac",
-        "parent",
         "phase",
         "place",
         "qualification",
         "state",
     )
 
-    def __init__(self, place: int, state: TunnelState) -> None:
+    def __init__(self, place: int, state: TunnelState, around: Tunnel | None = None) -> None:
         self.place = place  # in the table
         self.state = state  # when the table was last asked
-        self.id = identity(
+        self.around = around  # the tunnel that carries this one
+        self.id: str = identity(
             family(state.kind).encode(),
             bytes([state.transport]),
             *sorted((state.client, b"" if state.client_port else state.far)),
             _number(state),
             state.first.to_bytes(16, signed=True),
+            *([] if around is None else [around.id.encode()]),
         )
         self.phase = "discovered"
         self.closed_reason: str | None = None
         self.mac: bytes | None = None
-        self.parent: str | None = None
         self.qualification = Qualification()
         self.embedded: dict[Embedded, None] = {}
 
@@ -77,6 +78,11 @@ class Tunnel:
             for kind, ip in embeddings(address, end, sixrd):
                 if len(self.embedded) < EMBEDDED_LIMIT:
                     self.embedded[Embedded(address, kind, ip)] = None
+
+    @property
+    def outermost(self) -> Tunnel:
+        """The tunnel that carries all those around this one, or itself."""
+        return self if self.around is None else self.around.outermost
 
     @property
     def client(self) -> Endpoint:
@@ -140,6 +146,10 @@ class Tunnel:
         """The inside host: seen itself, or named by its own trailers from behind the NAT."""
         if not self.state.inside_known:
             return None
+        carrier = None if self.around is None else self.outermost.inside(settings)
+        if carrier is not None:
+            # What a nested tunnel calls its ends is anybody's word; the host is who carries it.
+            return carrier._replace(address=self.address)
         vlan, client = vlan_of(self.state), self.client
         zone = settings.zone_of(client.ip, vlan)
         if lies_inside(zone, client.ip):
@@ -161,7 +171,7 @@ class Tunnel:
             key=self.key,
             kind=Kind(state.kind),
             kinds=state.kinds,
-            parent=self.parent,
+            parent=None if self.around is None else self.around.id,
             state=self.phase,
             confidence=Confidence(state.confidence),
             reasons=tuple(Evidence(state.reasons).words),

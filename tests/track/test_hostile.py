@@ -65,7 +65,7 @@ def check(tracker: Tracker, kept: Table) -> None:
     promoted = {n for n, slot in kept.slots.items() if slot.promoted and slot.joined is None}
     assert set(tracker.tunnels) == promoted
     assert set(tracker.exposures) == set(met._kept)
-    assert {kept.tunnel(place).serial for place in tracker.tunnels} == set(tracker._ids)
+    assert {kept.tunnel(place).serial for place in tracker.tunnels} == set(tracker._serials)
     for tunnel in tracker.tunnels.values():
         assert len(tunnel.embedded) <= EMBEDDED_LIMIT
 

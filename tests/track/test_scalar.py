@@ -172,6 +172,23 @@ def test_what_is_nested_where_no_inside_end_is_known_does_not_either() -> None:
     assert (inner.client, inner.parent) == (CLIENT, outer.id)
 
 
+def test_the_host_of_a_nested_tunnel_is_who_carries_it() -> None:
+    sensor = qualified(Sensor())
+    sensor.see(nested(syn(), bubble(INNER_V4[0], INNER_V4[1])))
+    outer, inner = sensor.tunnels()
+    assert outer.inside is not None
+    assert inner.inside == outer.inside._replace(address=None)
+    assert inner.inside.ip == CLIENT[0]
+
+
+def test_the_same_ends_inside_themselves_are_two_tunnels() -> None:
+    sensor = Sensor()
+    around = direct(row(PRIVATE, BROKER, inner_source=NATIVE, inner_destination=SITE))
+    sensor.see(nested(around, around._replace(depth=1)))
+    outer, inner = sensor.tunnels()
+    assert inner.parent == outer.id != inner.id
+
+
 def test_in_a_tunnel_without_inside_end_a_nested_one_is_judged_by_itself() -> None:
     sensor = Sensor()
     around = direct(row(PUBLIC, BROKER, inner_source=NATIVE, inner_destination=SITE))

@@ -118,11 +118,22 @@ def test_without_authentication_there_is_no_nonce_to_match() -> None:
     assert sensor.tunnel().state == "qualified"
 
 
-def test_an_answer_to_an_unseen_solicitation_qualifies_and_says_so() -> None:
+def test_an_answer_to_an_unseen_solicitation_qualifies_who_uses_it() -> None:
     sensor = Sensor()
     sensor.see(advertisement())
+    assert sensor.tunnel().state == "discovered", "anybody can be sent one"
+    (change,) = sensor.see(row(CLIENT, RELAY))[-1:]
+    assert (change.action, sensor.tunnel().state) == ("tunnel-qualified", "qualified")
     assert state_of(sensor).qualified_reasons[0] == "solicitation-unseen"
     assert sensor.tunnel().scope.midstream
+
+
+def test_who_was_known_by_its_address_before_qualifies_with_its_first_word() -> None:
+    sensor = Sensor()
+    sensor.see(advertisement(client=MAPPED), row(RELAY, MAPPED, inner_destination=TEREDO))
+    assert sensor.tunnel().state == "discovered"
+    sensor.see(row(MAPPED, RELAY))
+    assert sensor.tunnel().state == "qualified"
 
 
 def test_two_servers_have_a_nonce_each() -> None:
