@@ -58,7 +58,7 @@ WIRE_SOCKET_NAMES = {"AF_INET", "AF_INET6", "inet_ntop", "inet_pton"}
 # Endpoints and networks of the laboratory are sans-IO: chance is a Random that they are given.
 SANS_IO_NAMES = (
     *("machine.py", "network/"),
-    *("teredo/", "sixinfour/", "gre/", "brokers/", "framing/", "deviants/"),
+    *("inner/", "teredo/", "sixinfour/", "gre/", "brokers/", "framing/", "deviants/"),
 )
 SANS_IO = tuple(f"sensor/lab/{name}" for name in SANS_IO_NAMES)
 SANS_IO_MODULES = WIRE_MODULES - {"socket"} | {"abc", "heapq", "random"}

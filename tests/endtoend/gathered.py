@@ -12,6 +12,7 @@ from sensor.lab.scenarios.catalogue import SCENARIOS
 from sensor.lab.scenarios.run import tell
 from sensor.lab.scenarios.truth import Labelled
 
+LOOK_ALIKES = "look-alikes"
 # Nanoseconds between the beginnings of two scenarios: conversations of the one are over by then.
 APART = 3_600 * 1_000_000_000
 
@@ -22,6 +23,8 @@ class Gathered(NamedTuple):
     path: Path
     frames: list[Frame]
     labelled: dict[int, Labelled]
+    times: list[int]  # of the frames, in nanoseconds since 1970
+    deceiving: set[int]  # frames of no tunnel that are made to look like one
 
     @property
     def flawed(self) -> set[int]:
@@ -33,13 +36,19 @@ def gather(side: str, path: Path) -> Gathered:
     """Play all scenarios and write what was seen at one side."""
     frames: list[Frame] = []
     labelled: dict[int, Labelled] = {}
+    times: list[int] = []
+    deceiving: set[int] = set()
     with path.open("wb") as stream:
         writer = PcapWriter(stream)
         for place, scenario in enumerate(SCENARIOS):
             world, truth = tell(scenario)
+            first = len(frames) + 1
             for frame in truth.captures[side].labelled:
                 labelled[len(frames) + frame.number] = frame
             for seen in world.watched.taps[side].frames:
-                writer.write(seen.octets, moment(seen.time) + place * APART)
+                times.append(moment(seen.time) + place * APART)
+                writer.write(seen.octets, times[-1])
                 frames.append(seen)
-    return Gathered(path, frames, labelled)
+            if scenario.name == LOOK_ALIKES:
+                deceiving |= set(range(first, len(frames) + 1)) - labelled.keys()
+    return Gathered(path, frames, labelled, times, deceiving)

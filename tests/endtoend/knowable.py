@@ -9,7 +9,7 @@ the watched clients are seen to qualify, or to talk with native hosts; of what i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from sensor.lab.scenarios.openings import Outcome
@@ -22,9 +22,13 @@ from sensor.lab.scenarios.truth import (
     TunnelTruth,
 )
 from sensor.schema.records import Endpoint
-from sensor.schema.words import ExposureState, NatType, TeredoPacket, Vantage
+from sensor.schema.words import ExposureState, Kind, NatType, TeredoPacket, Vantage
 from sensor.wire.addresses import is_private
 from sensor.wire.ports import TEREDO_PORT
+
+ORGANISATION_SCOPE = 239  # first octet of the IPv4 groups of 6over4 (RFC 2529 section 6)
+
+SETUP = (TeredoPacket.ROUTER_SOLICITATION, TeredoPacket.ROUTER_ADVERTISEMENT)
 
 INSIDE, OUTSIDE = "inside", "outside"
 Sides = tuple[str, ...]
@@ -76,13 +80,48 @@ class View:
             Seen(tunnel, end)
             for tunnel in self.truth.tunnels
             if tunnel.watched
-            for end in self.truth.captures[self.side].ends(tunnel.name)
+            for end in self._ends(self.side, tunnel.name)
             if not (self.from_inside and self._public(tunnel, end))
         ]
 
+    def _ends(self, side: str, name: str) -> list[Endpoint]:
+        """Where somebody's packets come from at one side, as far as they can be read."""
+        ends = (frame.end for frame in self._frames(side) if frame.sender == name)
+        # Later fragments have no port.
+        return list(dict.fromkeys(end for end in ends if end is not None and end.port))
+
     def _public(self, tunnel: TunnelTruth, end: Endpoint) -> bool:
         """Inside these are seen where a NAT sends packets back: still the same client's."""
-        return any(mapping.public == end for mapping in tunnel.mappings)
+        return any(mapping.public == end != mapping.inside for mapping in tunnel.mappings)
+
+    def doubtful(self) -> set[Endpoint]:
+        """Ends of tunnels that may be told besides, for all that can be seen.
+
+        Outside, in mid-stream between two clients, either may be the inside one. An empty bubble
+        names the first port of its sender alone: another port that sends no more is nobody's.
+        """
+        found: set[Endpoint] = set()
+        watched = [name for name, tunnel in self._tunnels.items() if tunnel.watched]
+        for name in watched if OUTSIDE in self.sides else ():
+            sent = self._sent_outside(name)
+            if sent and not self._settled(name):
+                ends = (end for frame in sent for end in (frame.end, frame.destination))
+                found |= {end for end in ends if end is not None}
+            if self.from_inside:
+                found |= _bubbles_alone(sent)
+        return found
+
+    def _sent_outside(self, name: str) -> list[Labelled]:
+        return [frame for frame in self._frames(OUTSIDE) if frame.sender == name]
+
+    def _settled(self, name: str) -> bool:
+        """Whether anything seen outside tells a client from who talks with it."""
+        ends = set(self._ends(OUTSIDE, name))
+        return any(
+            frame.packet in SETUP or frame.sender not in self._tunnels
+            for frame in self._frames(OUTSIDE)
+            if frame.end in ends or frame.destination in ends
+        )
 
     # tunnels of other kinds
 
@@ -90,21 +129,42 @@ class View:
         """Those of the side that names the hosts; a NAT shows the same ones on its other side."""
         return list(self.truth.captures[self.side].links)
 
-    def link_of(self, name: str) -> LinkTruth:
-        """The one that leads out, of all that somebody sends by."""
-        (found,) = (link for link in self._links_of(name) if self.leads_out(link))
-        return found
+    def links_of(self, name: str) -> list[LinkTruth]:
+        """Those that somebody sends by."""
+        return [link for link in self.links() if name in link.senders]
 
-    def _links_of(self, name: str) -> Iterator[LinkTruth]:
-        return (link for link in self.links() if name in link.senders)
+    def kinds_of(self, link: LinkTruth) -> set[Kind]:
+        """What the packets look like: 6over4 between two hosts as a configured tunnel.
+
+        fe80::a.b.c.d is an address of both (RFC 2529 section 4, RFC 4213 section 3.7); only their
+        groups tell them apart, which are a tunnel of their own.
+        """
+        formed = {found.scheme for found in link.embedded}
+        return {_shown(kind, link.ends) for kind in link.kinds} | formed
+
+    def names(self, frame: Labelled) -> tuple[Kind, ...]:
+        """The kinds that a frame's tunnels are taken for, outermost first."""
+        ends = [end for end in (frame.end, frame.destination) if end is not None]
+        return (_shown(frame.kind, ends), *frame.within)
+
+    def packets(self, frame: Labelled) -> set[TeredoPacket]:
+        """What a frame may be taken for: to the host of its server any echo looks like a test."""
+        sender = self._tunnels.get(frame.sender)
+        to_server = (
+            sender is not None
+            and frame.destination is not None
+            and frame.destination.ip in sender.servers
+        )
+        doubt = to_server and frame.packet is TeredoPacket.DATA
+        return {frame.packet, TeredoPacket.CONNECTIVITY_TEST} if doubt else {frame.packet}
 
     def shows_hosts(self, link: LinkTruth) -> bool:
         """Whether the watched network's end of it is a host itself, not its NAT."""
-        return self.leads_out(link) and (self.from_inside or self.public)
+        return link.client is not None and (self.from_inside or self.public)
 
     def leads_out(self, link: LinkTruth) -> bool:
-        """Within a site nothing is exposed to anybody outside of it."""
-        return link.client is not None
+        """Within a site, and by its groups, nothing is exposed to anybody outside of it."""
+        return link.client is not None and not _grouped(link.ends)
 
     # what is said of a tunnel
 
@@ -113,13 +173,15 @@ class View:
 
         Those are on the bubbles that it sends by way of servers.
         """
-        if self.from_inside:
+        if self.from_inside or self.public:
             return {seen.end}
         tells = any(
             frame.packet is TeredoPacket.BUBBLE
             and frame.end == seen.end
             and frame.destination is not None
-            and frame.destination.port == TEREDO_PORT
+            and (
+                frame.destination.port == TEREDO_PORT or frame.destination.ip in seen.tunnel.servers
+            )
             for frame in self._labelled()
         )
         hosts: set[Endpoint | None] = set(seen.tunnel.alternates) if tells else set()
@@ -129,7 +191,7 @@ class View:
         """Who its packets come from on the watched network."""
         return seen.tunnel.macs[self.truth.watched]
 
-    def mapped(self, seen: Seen) -> set[Endpoint]:
+    def mapped(self, seen: Seen) -> set[Endpoint | None]:
         """What the server saw last, which the client's address holds.
 
         Of an end that is not the client's first one also its own mapping, where a server saw it:
@@ -137,7 +199,7 @@ class View:
         """
         mapped = self._mapped(seen.tunnel)
         if not mapped:  # never qualified: what a server told, if only in vain
-            return {mapping.public for mapping in seen.tunnel.mappings}
+            return {mapping.public for mapping in seen.tunnel.mappings} or {None}
         if seen.end == seen.tunnel.inside:
             return set(mapped[-1:])
         return {*mapped, *self._own_mappings(seen)}
@@ -173,7 +235,11 @@ class View:
 
     def _labelled(self) -> Iterator[Labelled]:
         for side in self.sides:
-            yield from self.truth.captures[side].labelled
+            yield from self._frames(side)
+
+    def _frames(self, side: str) -> Iterator[Labelled]:
+        """The frames of tunnels that a capture did not cut too short to be read."""
+        return (frame for frame in self.truth.captures[side].labelled if not frame.cut)
 
     def nat_types(self, seen: Seen) -> set[NatType]:
         """The one word that the client's questions to its servers justify.
@@ -199,7 +265,13 @@ class View:
             and frame.end == seen.end
             and frame.destination is not None
         }
-        return len(asked) > 1 or seen.tunnel.concluded is NatType.CONE
+        return self._advertised(seen) and (len(asked) > 1 or seen.tunnel.concluded is NatType.CONE)
+
+    def _advertised(self, seen: Seen) -> bool:
+        return any(
+            frame.packet is TeredoPacket.ROUTER_ADVERTISEMENT and frame.destination == seen.end
+            for frame in self._labelled()
+        )
 
     def relays(self, tunnel: TunnelTruth) -> set[Endpoint]:
         return {relay.end for relay in tunnel.relays}
@@ -215,8 +287,10 @@ class View:
         """The side that the client's end shows; both for a tunnel that is seen on both.
 
         A public end shows that it is outside by the IPv4 address of the mapping that the client's
-        address embeds.
+        address embeds. Without a NAT the client's own end is seen everywhere.
         """
+        if self.public:
+            return {Vantage.INSIDE}
         if not self.from_inside:
             return {Vantage.OUTSIDE}
         outside = [side for side in self.sides if side == OUTSIDE]
@@ -226,8 +300,9 @@ class View:
             m.public for m in mappings
         }
         seen_there = any(
-            public & set(self.truth.captures[side].ends(seen.tunnel.name)) for side in outside
+            public & set(self._ends(side, seen.tunnel.name)) - self.doubtful() for side in outside
         )
+        seen_there &= self._settled(seen.tunnel.name)
         return {Vantage.BOTH if seen_there else Vantage.INSIDE}
 
     def qualified(self, seen: Seen) -> bool | None:
@@ -238,12 +313,8 @@ class View:
         """
         if not seen.tunnel.addresses:
             return False if self.from_inside else None
-        advertised = any(
-            frame.packet is TeredoPacket.ROUTER_ADVERTISEMENT and frame.destination == seen.end
-            for frame in self._labelled()
-        )
         symmetric = seen.tunnel.concluded is NatType.SYMMETRIC
-        return (advertised and not (symmetric and self._unused(seen.tunnel))) or None
+        return (self._advertised(seen) and not (symmetric and self._unused(seen.tunnel))) or None
 
     def _unused(self, tunnel: TunnelTruth) -> bool:
         """Whether a client did nothing but ask its servers."""
@@ -252,14 +323,24 @@ class View:
 
     # exposures
 
-    def exposures(self) -> dict[tuple[bytes, int, int], ExposureTruth]:
-        """Services of watched clients that were opened from outside of their network."""
-        return {(each.address, each.transport, each.port): each for each in self._exposures()}
+    def exposures(
+        self, unread: Collection[int] = ()
+    ) -> dict[tuple[bytes, int, int], ExposureTruth]:
+        """Services of watched clients that were opened from outside of their network.
 
-    def _exposures(self) -> Iterator[ExposureTruth]:
+        ``unread`` are frames, by number, that hold more layers than anybody looks into.
+        """
+        known = self._exposures(set(unread))
+        return {(each.address, each.transport, each.port): each for each in known}
+
+    def _exposures(self, unread: set[int]) -> Iterator[ExposureTruth]:
         for found in self.truth.exposures:
-            openings = [o for o in found.openings if not self._stayed_inside(found, o)]
-            if found.watched and openings:
+            openings = [
+                opening
+                for opening in found.openings
+                if not self._stayed_inside(found, opening) and self._brought(opening) not in unread
+            ]
+            if found.watched and openings and self._told_apart(found):
                 yield ExposureTruth(
                     found.tunnel,
                     found.watched,
@@ -269,16 +350,45 @@ class View:
                     tuple(openings),
                 )
 
+    def _brought(self, opening: OpeningTruth) -> int:
+        """The frame that brought an opening: the last one that was there by then."""
+        before = [frame.number for frame in self._frames(self.side) if frame.at < opening.at]
+        return max(before, default=0)
+
+    def _told_apart(self, found: ExposureTruth) -> bool:
+        """Whether it can be said who is inside, and who asks."""
+        teredo = found.tunnel in self._tunnels
+        if teredo and not self._ends(self.side, found.tunnel):
+            return False  # every frame was cut
+        return self.from_inside or not teredo or self._settled(found.tunnel)
+
     def _stayed_inside(self, found: ExposureTruth, opening: OpeningTruth) -> bool:
         """Neighbours that met at their own ends never used the hole in the NAT.
 
-        Those that met through it are seen inside only, where the NAT sent packets back. A tunnel of
-        another kind leads out where one of its ends does.
+        Those that met through it are seen inside only, where the NAT sent packets back. Through
+        tunnels of other kinds no neighbour is met by way of the Internet, and what stays within the
+        site exposes nothing.
         """
         if found.tunnel not in self._tunnels:
-            return not any(self.leads_out(link) for link in self._links_of(found.tunnel))
+            leads_out = any(self.leads_out(link) for link in self.links_of(found.tunnel))
+            return opening.neighbour or not leads_out
         opener, opened = self._tunnels.get(opening.by), self._tunnels[found.tunnel]
         if opener is None or opener.home != opened.home:
             return False
         met = {peer.end.ip for peer in opener.peers if peer.address == found.address}
         return not self.from_inside or any(is_private(ip) for ip in met)
+
+
+def _shown(kind: Kind, ends: Iterable[Endpoint]) -> Kind:
+    """The kind that a packet of this one between these ends is taken for."""
+    return Kind.SIXINFOUR if kind is Kind.SIXOVERFOUR and not _grouped(ends) else kind
+
+
+def _grouped(ends: Iterable[Endpoint]) -> bool:
+    return any(end.ip[0] == ORGANISATION_SCOPE for end in ends)
+
+
+def _bubbles_alone(sent: list[Labelled]) -> set[Endpoint]:
+    """The ends that sent nothing else."""
+    others = {frame.end for frame in sent if frame.packet is not TeredoPacket.BUBBLE}
+    return {frame.end for frame in sent if frame.end is not None} - others

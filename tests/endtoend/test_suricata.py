@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,15 @@ RAW_IP = 101
 END, OTHER = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
 # An alert for each packet that its decoder finds fault with, wrong checksums among them.
 RULES = Path("/etc/suricata/rules/decoder-events.rules")
+
+
+# Well formed, and still nothing that it wants to see, or looks into: those are opinions and limits.
+UNWANTED = {
+    "SURICATA RH Type 0",
+    "SURICATA IPv6 DSTOPTS only padding",
+    "SURICATA IPv6 useless Fragment extension header",
+    "SURICATA packet with too many layers",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +47,16 @@ def events(suricata: str, capture: Path, folder: Path, *options: str) -> list[di
     return [json.loads(line) for line in lines]
 
 
+def at(event: dict[str, Any]) -> int:
+    """Microseconds since 1970."""
+    told = datetime.fromisoformat(event["timestamp"])
+    return microsecond(int(told.timestamp()) * 1_000_000_000 + told.microsecond * 1_000)
+
+
+def microsecond(time: int) -> int:
+    return time // 1_000
+
+
 @pytest.mark.parametrize(
     "options",
     [(), ("--set", "decoder.teredo.ports.0=any")],
@@ -46,8 +66,11 @@ def test_it_finds_fault_with_nothing_that_is_meant_well(
     suricata: str, gathered: Gathered, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     told = events(suricata, gathered.path, tmp_path, *options)
-    faults = {each["pcap_cnt"]: each["alert"]["signature"] for each in told if "alert" in each}
-    assert {number: why for number, why in faults.items() if number not in gathered.flawed} == {}
+    # Of inner packets it does not tell the number, but the time to the microsecond.
+    excused = {microsecond(gathered.times[number - 1]) for number in gathered.flawed}
+    faults = {at(each): each["alert"]["signature"] for each in told if "alert" in each}
+    unexcused = {when: why for when, why in faults.items() if when not in excused}
+    assert {when: why for when, why in unexcused.items() if why not in UNWANTED} == {}
     (stats,) = [each["stats"] for each in told if each["event_type"] == "stats"][-1:]
     assert stats["decoder"]["pkts"] >= len(gathered.frames)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sensor.lab.brokers.seal import check_method, check_seal, seal
 from sensor.lab.brokers.settings import AyiyaAccount, AyiyaBrokerSettings, AyiyaClientSettings
 from sensor.lab.framing.endpoint import Responder, Timed
-from sensor.lab.framing.inner import inner_packet
 from sensor.lab.framing.refusal import NOT_CONNECTED, NOT_IPV6, NOT_THE_SERVER, NOT_THEIRS
+from sensor.lab.inner.packets import inner_packet
+from sensor.lab.inner.refusal import NOT_SERVED, Refused
 from sensor.lab.teredo.link import end_text
-from sensor.lab.teredo.refusal import NOT_SERVED, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import ayiya

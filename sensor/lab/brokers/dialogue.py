@@ -24,7 +24,7 @@ from sensor.lab.brokers.tunnel import (
     Tunnel,
     parse,
 )
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.wire.addresses import is_global6, is_global_unicast
 
 MIN_KEEPALIVE, MAX_KEEPALIVE = 10, 60  # seconds

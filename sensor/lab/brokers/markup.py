@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 
 LONGEST = 4_096  # octets of a document
 MOST_ELEMENTS = 64

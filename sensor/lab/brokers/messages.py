@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 
 LONGEST = 8_192  # octets that wait for the end of their message, those that come included
 

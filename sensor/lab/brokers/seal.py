@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from dataclasses import replace
 
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.wire import ayiya
 
 SKEW = 120  # seconds that two clocks may differ by

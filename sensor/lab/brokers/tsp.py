@@ -16,7 +16,6 @@ from sensor.lab.brokers.sessions import Session, Sessions
 from sensor.lab.brokers.settings import TspBrokerSettings, TspClientSettings, TspRequest
 from sensor.lab.brokers.tunnel import V6UDPV4, Agreement
 from sensor.lab.framing.endpoint import Timed, UdpEndpoint
-from sensor.lab.framing.inner import inner_packet
 from sensor.lab.framing.refusal import (
     NO_ANSWER,
     NOT_ASKED,
@@ -24,8 +23,9 @@ from sensor.lab.framing.refusal import (
     NOT_THE_SERVER,
     NOT_THEIRS,
 )
+from sensor.lab.inner.packets import inner_packet
+from sensor.lab.inner.refusal import NOT_SERVED, Refused
 from sensor.lab.teredo.link import end_text
-from sensor.lab.teredo.refusal import NOT_SERVED, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import tsp

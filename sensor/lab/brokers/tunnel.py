@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sensor.lab.brokers import markup
 from sensor.lab.brokers.markup import Element
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.wire.addresses import packed, text
 
 V6V4 = "v6v4"

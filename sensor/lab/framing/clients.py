@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 
 BEGUN = 60.0  # seconds that one who has not settled anything may be silent
 

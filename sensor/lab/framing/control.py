@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sensor.lab.teredo.refusal import MALFORMED, Refused
+from sensor.lab.inner.refusal import MALFORMED, Refused
 from sensor.wire.cursor import Cursor
 from sensor.wire.l2tp import Attribute, parse_attributes
 

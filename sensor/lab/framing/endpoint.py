@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Collection
 
 from sensor.errors import DecodeError
+from sensor.lab.inner.errors import Errors
+from sensor.lab.inner.packets import is_whole
+from sensor.lab.inner.refusal import MALFORMED, TOO_BIG, Refused
 from sensor.lab.machine import Datagram, Event, Outbox
-from sensor.lab.teredo.errors import Errors
-from sensor.lab.teredo.packets import is_whole
-from sensor.lab.teredo.refusal import MALFORMED, TOO_BIG, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind, TeredoPacket
 from sensor.wire import icmpv6

@@ -12,7 +12,6 @@ from sensor.lab.framing import control
 from sensor.lab.framing.clients import Clients
 from sensor.lab.framing.control import Message
 from sensor.lab.framing.endpoint import Timed, UdpEndpoint
-from sensor.lab.framing.inner import inner_packet
 from sensor.lab.framing.refusal import (
     NO_ANSWER,
     NOT_CONNECTED,
@@ -21,8 +20,9 @@ from sensor.lab.framing.refusal import (
     NOT_THEIRS,
 )
 from sensor.lab.framing.settings import L2tpClientSettings, L2tpServerSettings
+from sensor.lab.inner.packets import inner_packet
+from sensor.lab.inner.refusal import NOT_SERVED, Refused
 from sensor.lab.teredo.link import end_text
-from sensor.lab.teredo.refusal import NOT_SERVED, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import l2tp, ppp

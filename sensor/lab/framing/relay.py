@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sensor.lab.framing.endpoint import Responder
-from sensor.lab.teredo.packets import at_its_end, passed_on
-from sensor.lab.teredo.refusal import (
+from sensor.lab.inner.packets import at_its_end, passed_on
+from sensor.lab.inner.refusal import (
     HOP_LIMIT,
     MAPPING_DIFFERS,
     NOT_GLOBAL,

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sensor.lab.framing.endpoint import Timed
-from sensor.lab.framing.inner import inner_packet
 from sensor.lab.framing.refusal import NOT_ASKED, NOT_CONNECTED, NOT_THE_SERVER
 from sensor.lab.framing.relay import EmbeddingRelay
 from sensor.lab.framing.settings import SixA44ClientSettings, SixA44RelaySettings
+from sensor.lab.inner.packets import inner_packet
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.link import end_text
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import sixa44

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from sensor.errors import DecodeError
 from sensor.lab.framing.endpoint import Timed
-from sensor.lab.framing.inner import inner_packet
 from sensor.lab.framing.refusal import NOT_CONNECTED, NOT_THE_SERVER
 from sensor.lab.framing.relay import EmbeddingRelay
 from sensor.lab.framing.settings import SixBed4PeerSettings, SixBed4RouterSettings
+from sensor.lab.inner.packets import LOCAL_HOP_LIMIT, inner_packet
+from sensor.lab.inner.refusal import BAD_CHECKSUM, MAPPING_DIFFERS, Refused
 from sensor.lab.teredo.link import end_text
-from sensor.lab.teredo.packets import LOCAL_HOP_LIMIT
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, MAPPING_DIFFERS, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import checksum, icmpv6, ipv6, sixbed4

@@ -7,12 +7,11 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from sensor.errors import DecodeError
-from sensor.lab.framing.inner import inner_packet
 from sensor.lab.gre.settings import GreSettings
+from sensor.lab.inner.errors import Errors
+from sensor.lab.inner.packets import inner_packet, is_whole
+from sensor.lab.inner.refusal import BAD_CHECKSUM, MALFORMED, TOO_BIG, Refused
 from sensor.lab.machine import Event, Outbox, OuterPacket
-from sensor.lab.teredo.errors import Errors
-from sensor.lab.teredo.packets import is_whole
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, MALFORMED, TOO_BIG, Refused
 from sensor.schema.words import Kind
 from sensor.wire import gre, icmpv4, icmpv6
 from sensor.wire.cursor import Cursor

@@ -185,6 +185,8 @@ class Host:
     def _refuse(self, packet: Packet, code: int) -> None:
         self.drops[NO_LISTENER] += 1
         own = packet.octets[16:20]
+        if own not in self.interface.addresses:  # a broadcast (RFC 1122 section 3.2.2)
+            return
         error = complaint(
             packet,
             own,

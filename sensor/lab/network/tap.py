@@ -34,7 +34,7 @@ class Tap:
         self, medium: Medium, beside: Interface | None = None, snaplen: int = WHOLE
     ) -> None:
         self.frames: list[Frame] = []
-        self._snaplen = snaplen
+        self.snaplen = snaplen
         self._beside = beside
         self._clock = medium.clock
         medium.taps.append(self)
@@ -54,6 +54,6 @@ class Tap:
 
     def write(self, stream: BinaryIO, epoch: int) -> None:
         """Write a pcap file; ``epoch`` is when the clock started, in nanoseconds since 1970."""
-        writer = PcapWriter(stream, snaplen=self._snaplen)
+        writer = PcapWriter(stream, snaplen=self.snaplen)
         for frame in self.frames:
             writer.write(frame.octets, epoch + round(frame.time * _NANOSECONDS))

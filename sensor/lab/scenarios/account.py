@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from sensor.lab.network.mappings import Mapping
 from sensor.lab.network.nat import NatBox
 from sensor.lab.network.packet import Label
+from sensor.lab.network.tap import Frame
 from sensor.lab.scenarios.home import ClientParty
-from sensor.lab.scenarios.links import links, outer
+from sensor.lab.scenarios.links import inner_end, links, outer
 from sensor.lab.scenarios.openings import Opening
 from sensor.lab.scenarios.party import Party, Try
 from sensor.lab.scenarios.scenario import Scenario
@@ -26,7 +27,7 @@ from sensor.lab.scenarios.truth import (
     Truth,
     TunnelTruth,
 )
-from sensor.lab.scenarios.world import World
+from sensor.lab.scenarios.world import NOBODY, World
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import udp
@@ -44,6 +45,7 @@ def account(scenario: Scenario, world: World) -> Truth:
         seed=scenario.seed,
         watched=world.watched.home.name,
         networks=((world.watched.home.network + b"\0", NETWORK_BITS),),
+        pools=world.watched.home.pools,
         sixrd=tuple(world.sixrd),
         captures={side: _capture(world, side) for side in world.watched.taps},
         tunnels=tuple(_tunnel(world, client) for client in world.clients),
@@ -64,15 +66,16 @@ def _capture(world: World, side: str) -> CaptureTruth:
         if frame.label is not None:
             # No host repeats an IPv4 identification so soon: equal octets are one packet.
             doubled = frame.octets in before
-            labelled.append(_labelled(number, frame.octets, frame.label, doubled))
+            labelled.append(_labelled(number, frame, frame.label, doubled, tap.snaplen))
             before.add(frame.octets)
     return CaptureTruth(FILES[side], len(tap.frames), tuple(labelled), links(world, tap))
 
 
-def _labelled(number: int, frame: bytes, label: Label, doubled: bool) -> Labelled:
-    source, destination = (None, None) if label.quoted else outer(frame).ends
+def _labelled(number: int, frame: Frame, label: Label, doubled: bool, snaplen: int) -> Labelled:
+    source, destination = (None, None) if label.quoted else outer(frame.octets).ends
     return Labelled(
         number=number,
+        at=moment(frame.time),
         kind=label.kind,
         packet=label.packet,
         sender=label.sender,
@@ -81,6 +84,7 @@ def _labelled(number: int, frame: bytes, label: Label, doubled: bool) -> Labelle
         quoted=label.quoted,
         doubled=doubled,
         flawed=label.flawed,
+        cut=label.kind is Kind.TEREDO and inner_end(frame.octets) > snaplen,
         within=label.within,
     )
 
@@ -134,7 +138,13 @@ def _met(client: ClientParty, what: str) -> Iterator[Met]:
 
 
 def _mappings(boxes: Sequence[NatBox], ends: dict[Endpoint, Endpoint]) -> Iterator[MappingTruth]:
-    """What the last box gave; ``ends`` are client's ends by what they look like to the first."""
+    """What the last box gave; ``ends`` are client's ends by what they look like to the first.
+
+    Without a box each of them is what the Internet sees, from the first.
+    """
+    if not boxes:
+        yield from (MappingTruth(end, end, None, EPOCH, None) for end in ends)
+        return
     first, *further = boxes
     for mapping in first.mappings:
         if mapping.protocol == udp.PROTOCOL and mapping.inside in ends:
@@ -183,4 +193,11 @@ def _tried(tried: Try) -> TriedTruth:
 
 def _opening(world: World, opening: Opening) -> OpeningTruth:
     remote = opening.talk.remote
-    return OpeningTruth(remote, world.name_of(remote.ip), moment(opening.at), opening.outcome)
+    opener = world.party_of(remote.ip)
+    return OpeningTruth(
+        remote=remote,
+        by=NOBODY if opener is None else opener.name,
+        at=moment(opening.at),
+        outcome=opening.outcome,
+        neighbour=opener is not None and _watched(world, opener),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from sensor.errors import SensorError
@@ -20,6 +22,8 @@ from sensor.schema.records import Endpoint
 
 if TYPE_CHECKING:
     from sensor.lab.scenarios.world import World
+
+Maker = Callable[[ClientSettings, Random], NotedClient]
 
 ADDRESS_EVENTS = ("qualified", "mapping-changed")
 
@@ -63,7 +67,6 @@ class Home(Premises):
 
     @property
     def boxes(self) -> list[NatBox]:
-        """The NATs on the way."""
         return [self.box, *(self.carrier.boxes if self.carrier else [])]
 
     @property
@@ -71,14 +74,27 @@ class Home(Premises):
         """The IPv4 address that the Internet sees."""
         return self.boxes[-1].outside.addresses[0]
 
-    def client(self, name: str, style: Style = OWN, **choices: Unpack[Choices]) -> ClientParty:
-        """A host with a Teredo client, which waits to be started."""
+    @property
+    def pools(self) -> tuple[bytes, ...]:
+        return (self.public,)
+
+    def client(
+        self,
+        name: str,
+        style: Style = OWN,
+        machine: Maker = NotedClient,
+        port: int | None = None,
+        **choices: Unpack[Choices],
+    ) -> ClientParty:
+        """A host with a Teredo client, which waits to be started.
+
+        ``machine`` makes another one than the honest client; ``port`` is of its own choice.
+        """
         host = self.host(name)
         choices.setdefault("server", self.world.server.primary)
-        settings = ClientSettings(
-            local=Endpoint(host.address, self.world.port(name)), style=style, **choices
-        )
-        party = ClientParty(self, host, settings)
+        local = Endpoint(host.address, port or self.world.port(name))
+        settings = ClientSettings(local=local, style=style, **choices)
+        party = ClientParty(self, host, settings, machine)
         self.world.clients.append(party)
         return party
 
@@ -98,14 +114,16 @@ class Had(NamedTuple):
 class ClientParty(Party):
     """A host with a Teredo client."""
 
-    def __init__(self, home: Home, host: Host, settings: ClientSettings) -> None:
+    def __init__(
+        self, home: Premises, host: Host, settings: ClientSettings, machine: Maker = NotedClient
+    ) -> None:
         world = home.world
         stack = LoggingStack(host.name, world.clock, world.chance(f"{host.name}-stack"))
         super().__init__(world, host.name, stack)
         self.home = self.place = home
         self.host = host
         self.settings = settings
-        self.client = NotedClient(settings, world.chance(f"{host.name}-client"))
+        self.client = machine(settings, world.chance(f"{host.name}-client"))
         self.node = Node(self.client, host)
         self.node.carry(self.stack)
 

@@ -11,7 +11,7 @@ from sensor.lab.network.tap import Tap
 from sensor.lab.scenarios.truth import EmbeddedTruth, LinkTruth
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
-from sensor.wire import gre, ipv4, ipv6, link, sixinfour, tcp, udp
+from sensor.wire import gre, ipv4, ipv6, link, sixinfour, tcp, teredo, udp
 from sensor.wire.cursor import Cursor
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ PORTED = (udp.PROTOCOL, tcp.PROTOCOL)
 
 
 class Outer(NamedTuple):
-    """The outer packet of a frame, as the NATs before this place left it."""
+    """The outer packet of a frame, as the NATs before this place left it; ``at`` its payload."""
 
+    at: int
     protocol: int
     source: Endpoint
     destination: Endpoint
@@ -50,11 +51,22 @@ def outer(frame: bytes) -> Outer:
     if header.protocol in PORTED and not header.fragment_offset:
         ports = cursor.u16(), cursor.u16()
     return Outer(
+        start + header.header_length,
         header.protocol,
         Endpoint(header.source, ports[0]),
         Endpoint(header.destination, ports[1]),
         payload,
     )
+
+
+def inner_end(frame: bytes) -> int:
+    """Octets of a frame of Teredo up to the end of its inner IPv6 header."""
+    found = outer(frame)
+    try:
+        inner = teredo.parse(found.payload[udp.HEADER_LENGTH :]).ipv6_offset
+    except DecodeError:  # a fragment
+        return found.at
+    return found.at + udp.HEADER_LENGTH + inner + ipv6.HEADER_LENGTH
 
 
 def links(world: World, tap: Tap) -> tuple[LinkTruth, ...]:
@@ -90,6 +102,8 @@ def _link(world: World, passed: list[_Passed]) -> LinkTruth:
     packets = [each.outer for each in passed]
     embedded = dict.fromkeys(found for packet in packets for found in _embedded(world, packet))
     kinds = {each.label.kind for each in passed} | {found.scheme for found in embedded}
+    if Kind.TSP in kinds and packets[0].protocol == udp.PROTOCOL:
+        kinds.add(Kind.V6UDPV4)  # so its setup calls what it sets up (RFC 5572 section 4.5)
     return LinkTruth(
         kinds=tuple(sorted(kinds)),
         ends=_once(end for packet in packets for end in packet.ends),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sensor.lab.network.box import Box
 from sensor.lab.network.host import Host
+from sensor.lab.network.nat import NatBox
 from sensor.lab.network.router import Router
 from sensor.lab.network.segment import Segment
 from sensor.lab.scenarios.party import request
@@ -38,6 +39,16 @@ class Premises:
     def way_out(self) -> list[Premises]:
         """The networks on the way to the Internet, this one first."""
         return [self]
+
+    @property
+    def boxes(self) -> list[NatBox]:
+        """The NATs on the way."""
+        return []
+
+    @property
+    def pools(self) -> tuple[bytes, ...]:
+        """Public IPv4 addresses that stand for its hosts at the Internet."""
+        return ()
 
     def owns(self, ip: bytes) -> bool:
         """Whether an IPv4 address is of this network, or of a box on its way out."""

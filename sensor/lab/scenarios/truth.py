@@ -6,19 +6,20 @@ unknown or does not apply is left out. An end is ``{"ip", "port"}``.
 ``scenario``   ``name``, ``about``, ``seed``
 ``watched``    the network that both captures are of
 ``captures``   by vantage (``inside``, ``outside``): ``file``, ``frames`` (how many), ``labelled``:
-               the frames of tunnels by their numbers from 1, each with ``frame``, ``kind``,
-               ``packet`` (what its maker meant it to be), ``sender``, ``end`` and
-               ``destination`` (where it comes from and goes to by IPv4, at this place), ``quoted``
-               (true where it is an ICMP error about such a packet: that has no ends),
-               ``doubled`` (true where a network delivered an earlier frame once more), ``flawed``
-               (true where it is not meant to be well formed), ``within`` (the kinds of tunnels
-               inside it, outermost first). All others are ordinary. And ``links``: the tunnels
-               other than Teredo's as they are seen there, each with ``kinds`` (all that its packets
-               are of), ``ends`` (by IPv4; port 0 where there is none), ``client`` (the one of them
-               that is the watched network's), ``key`` (GRE's), ``senders``, and ``embedded``
-               (``address``, ``scheme``, ``ip``: what IPv4 address an inner one was formed from, be
-               that true or a lie)
-``networks``   of the watched place, and ``sixrd``, the 6rd domains there: what an operator knows
+               the frames of tunnels by their numbers from 1, each with ``frame``, ``at`` (when it
+               was seen), ``kind``, ``packet`` (what its maker meant it to be), ``sender``, ``end``
+               and ``destination`` (where it comes from and goes to by IPv4, at this place; port 0
+               where there is none), ``quoted`` (true where it is an ICMP error about such a packet:
+               that has no ends), ``doubled`` (true where a network delivered an earlier frame once
+               more), ``flawed`` (true where it is not meant to be well formed), ``cut`` (true where
+               the capture does not hold all of its inner header) and ``within`` (the kinds of
+               tunnels inside it, outermost first). All others are ordinary. And ``links``: the
+               tunnels other than Teredo's as they are seen there, each with ``kinds`` (all that its
+               packets are of), ``ends`` (by IPv4), ``client`` (the one of them that is the watched
+               network's), ``key`` (GRE's), ``senders``, and ``embedded`` (``address``, ``scheme``,
+               ``ip``: what IPv4 address an inner one was formed from, be that true or a lie)
+``networks``   of the watched place, ``pools``, the public addresses of its NAT, and ``sixrd``, the
+               6rd domains there: what an operator knows
 ``tunnels``    one per client: ``name``, ``home``, ``watched`` (the captures are of a network on its
                way), ``kind``, ``inside`` (an end), ``macs`` (who its packets come from on each
                network on their way, by the network's name), ``ends`` (all that it sent from),
@@ -33,7 +34,8 @@ unknown or does not apply is left out. An end is ``{"ip", "port"}``.
 ``exposures``  one per service behind a tunnel that anybody opened: ``tunnel`` (its client, or who
                sends its packets), ``watched``, ``address``, ``transport``, ``port``, ``state``
                (``answered``, ``refused``, ``attempted``: the strongest outcome), ``openings``
-               (``remote``, ``by``: the opener's name, ``at``: when it arrived, ``outcome``)
+               (``remote``, ``by``: the opener's name, ``neighbour``: true where that is of the
+               watched network too, ``at``: when it arrived, ``outcome``)
 ``tries``      what the story let anybody ask: ``by``, ``whom``, ``transport``, ``address``,
                ``port``, ``at``, ``answered`` (something came back), ``whole`` (all of it did)
 """
@@ -61,6 +63,7 @@ class Labelled:
     """A frame of a tunnel; ``number`` counts from 1 in its capture."""
 
     number: int
+    at: int
     kind: Kind
     packet: TeredoPacket
     sender: str
@@ -69,6 +72,7 @@ class Labelled:
     quoted: bool
     doubled: bool
     flawed: bool
+    cut: bool
     within: tuple[Kind, ...]
 
 
@@ -164,6 +168,7 @@ class OpeningTruth:
     by: str
     at: int
     outcome: Outcome
+    neighbour: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,7 @@ class Truth:
     seed: int
     watched: str
     networks: tuple[tuple[bytes, int], ...]
+    pools: tuple[bytes, ...]
     sixrd: tuple[SixRdDomain, ...]
     captures: dict[str, CaptureTruth]
     tunnels: tuple[TunnelTruth, ...]
@@ -210,6 +216,7 @@ class Truth:
             "scenario": {"name": self.name, "about": self.about, "seed": self.seed},
             "watched": self.watched,
             "networks": [f"{text(ip)}/{bits}" for ip, bits in self.networks],
+            "pools": [text(ip) for ip in self.pools],
             "sixrd": [_sixrd(domain) for domain in self.sixrd],
             "captures": {side: _capture(capture) for side, capture in self.captures.items()},
             "tunnels": [_tunnel(tunnel) for tunnel in self.tunnels],
@@ -241,6 +248,7 @@ def _capture(capture: CaptureTruth) -> Object:
         _known(
             {
                 "frame": frame.number,
+                "at": time_text(frame.at),
                 "kind": frame.kind.text,
                 "packet": frame.packet.text,
                 "sender": frame.sender,
@@ -249,6 +257,7 @@ def _capture(capture: CaptureTruth) -> Object:
                 "quoted": frame.quoted or None,
                 "doubled": frame.doubled or None,
                 "flawed": frame.flawed or None,
+                "cut": frame.cut or None,
                 "within": [kind.text for kind in frame.within] or None,
             }
         )
@@ -349,12 +358,15 @@ def _exposure(exposure: ExposureTruth) -> Object:
         "port": exposure.port,
         "state": exposure.state.text,
         "openings": [
-            {
-                "remote": _end(opening.remote),
-                "by": opening.by,
-                "at": time_text(opening.at),
-                "outcome": opening.outcome.text,
-            }
+            _known(
+                {
+                    "remote": _end(opening.remote),
+                    "by": opening.by,
+                    "neighbour": opening.neighbour or None,
+                    "at": time_text(opening.at),
+                    "outcome": opening.outcome.text,
+                }
+            )
             for opening in exposure.openings
         ],
     }

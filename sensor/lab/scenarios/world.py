@@ -222,13 +222,13 @@ class World:
             raise SensorError("the story does not say where to look: world.watch(home)")
         return self._watch
 
-    def name_of(self, address: bytes) -> str:
+    def party_of(self, address: bytes) -> Party | None:
         """Whose IPv6 address this is, or was."""
         for client in self.clients:
             if any(had.address == address for had in client.had):
-                return client.name
+                return client
         others = (*self.remotes, *self.tunnelled)
-        return next((one.name for one in others if address in one.stack.addresses), NOBODY)
+        return next((one for one in others if address in one.stack.addresses), None)
 
     def name(self, name: str, ip: bytes) -> None:
         """Enter an IPv4 address into the resolver."""

@@ -6,14 +6,14 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Collection
 
+from sensor.lab.inner.allowance import Allowance
+from sensor.lab.inner.packets import is_whole
+from sensor.lab.inner.refusal import LOOP, MALFORMED, Refused
 from sensor.lab.machine import Event, Outbox, OuterPacket, RawMachine
 from sensor.lab.sixinfour.link import Link
 from sensor.lab.sixinfour.places import is_unicast4
 from sensor.lab.sixinfour.refusal import ERRORS_LIMITED, NOT_MINE, NOT_UNICAST, WRONG_PROTOCOL
 from sensor.lab.sixinfour.settings import LinkSettings
-from sensor.lab.teredo.allowance import Allowance
-from sensor.lab.teredo.packets import is_whole
-from sensor.lab.teredo.refusal import LOOP, MALFORMED, Refused
 from sensor.schema.words import Kind
 from sensor.wire import icmpv4, sixinfour
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.sixinfour import discovery
 from sensor.lab.sixinfour.discovery import Neighbour
 from sensor.lab.sixinfour.refusal import EMBEDDED_DIFFERS
-from sensor.lab.teredo.refusal import Refused
 from sensor.wire import icmpv6
 from sensor.wire.addresses import ALL_NODES, ALL_ROUTERS, build_sixover4
 from sensor.wire.icmpv6 import Option, RouterAdvertisement

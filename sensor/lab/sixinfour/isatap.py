@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensor.lab.inner.refusal import LOOP, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour import routers
 from sensor.lab.sixinfour.attachment import Attachment
@@ -24,7 +25,6 @@ from sensor.lab.sixinfour.refusal import (
 )
 from sensor.lab.sixinfour.rounds import Rounds
 from sensor.lab.sixinfour.settings import IsatapHostSettings
-from sensor.lab.teredo.refusal import LOOP, Refused
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6
 from sensor.wire.addresses import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensor.lab.inner.refusal import LOOP, NOT_SERVED, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour import advertising
 from sensor.lab.sixinfour.advertising import Lifetimes
@@ -24,7 +25,6 @@ from sensor.lab.sixinfour.refusal import (
     NOT_MINE,
 )
 from sensor.lab.sixinfour.settings import IsatapRouterSettings
-from sensor.lab.teredo.refusal import LOOP, NOT_SERVED, Refused
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6
 from sensor.wire.addresses import (

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 
 from sensor.errors import ConfigError
+from sensor.lab.inner.errors import ADDRESS_UNREACHABLE, Errors
+from sensor.lab.inner.packets import inner_packet, is_whole
+from sensor.lab.inner.refusal import MALFORMED, TOO_BIG, Refused
 from sensor.lab.machine import Outbox, OuterPacket
 from sensor.lab.sixinfour import quote
 from sensor.lab.sixinfour.refusal import NOT_SENT, ODD_SOURCE
 from sensor.lab.sixinfour.settings import LinkSettings
-from sensor.lab.teredo.errors import ADDRESS_UNREACHABLE, Errors
-from sensor.lab.teredo.packets import is_whole
-from sensor.lab.teredo.refusal import LENGTH, MALFORMED, TOO_BIG, Refused
 from sensor.schema.words import Kind
-from sensor.wire import icmpv6, ipv4, ipv6, sixinfour
+from sensor.wire import icmpv6, ipv4, sixinfour
 from sensor.wire.addresses import (
     COMPATIBLE_PREFIX,
     MAPPED_PREFIX,
@@ -73,18 +73,14 @@ class Link:
         None, and counted: no IPv6, more octets claimed than there are, or a source that nobody
         has (RFC 4213 section 3.6).
         """
-        payload = packet.payload
-        if len(payload) < ipv6.HEADER_LENGTH or payload[0] >> 4 != 6:
-            self._drops[MALFORMED] += 1
+        try:
+            inner = inner_packet(packet.payload)
+            if _is_odd(inner[8:24]):
+                raise Refused(ODD_SOURCE)
+        except Refused as refusal:
+            self._drops[str(refusal)] += 1
             return None
-        length = ipv6.HEADER_LENGTH + int.from_bytes(payload[4:6])
-        if length > len(payload):
-            self._drops[LENGTH] += 1
-            return None
-        if _is_odd(payload[8:24]):
-            self._drops[ODD_SOURCE] += 1
-            return None
-        return payload[:length]
+        return inner
 
     def complain(self, packet: OuterPacket, own: bytes | None, route: Route | None = None) -> None:
         """Tell the host of an ICMPv4 error about one of its packets (RFC 4213 section 3.4).

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.sixinfour.discovery import SOLICITED, Found, Neighbour, build_neighbour
 from sensor.lab.sixinfour.end import End
 from sensor.lab.sixinfour.refusal import FORGED_SOURCE, NOT_MINE
 from sensor.lab.sixinfour.settings import LinkSettings
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6
 from sensor.wire.addresses import UNSPECIFIED, is_multicast6

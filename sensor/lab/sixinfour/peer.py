@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.end import End
 from sensor.lab.sixinfour.reachability import answer
 from sensor.lab.sixinfour.refusal import FORGED_SOURCE, NOT_CONFIGURED
 from sensor.lab.sixinfour.settings import PeerSettings
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.words import Kind
 from sensor.wire.addresses import build_sixover4
 

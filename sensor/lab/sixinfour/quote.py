@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sensor.errors import DecodeError
+from sensor.lab.inner.refusal import BAD_CHECKSUM, MALFORMED, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.refusal import NO_ERROR, NOT_SENT, QUOTES_TOO_LITTLE
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, MALFORMED, Refused
 from sensor.wire import checksum, icmpv4, ipv4, ipv6, sixinfour
 from sensor.wire.cursor import Cursor
 

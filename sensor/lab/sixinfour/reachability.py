@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sensor.lab.teredo.packets import LOCAL_HOP_LIMIT
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, HOP_LIMIT, MALFORMED, Refused
+from sensor.lab.inner.packets import LOCAL_HOP_LIMIT
+from sensor.lab.inner.refusal import BAD_CHECKSUM, HOP_LIMIT, MALFORMED, Refused
 from sensor.wire import checksum, icmpv6, ipv6
 from sensor.wire.addresses import UNSPECIFIED
 from sensor.wire.cursor import Cursor

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from sensor.lab.inner.errors import ADDRESS_UNREACHABLE, Errors
+from sensor.lab.inner.packets import is_whole
+from sensor.lab.inner.refusal import LOOP, MALFORMED, NOT_REACHED, NOT_SERVED, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour import advertising, discovery, ethernet
 from sensor.lab.sixinfour.advertising import LIFETIMES, Advertising
@@ -31,9 +34,6 @@ from sensor.lab.sixinfour.refusal import (
 )
 from sensor.lab.sixinfour.rounds import Rounds
 from sensor.lab.sixinfour.settings import SixOverFourSettings
-from sensor.lab.teredo.errors import ADDRESS_UNREACHABLE, Errors
-from sensor.lab.teredo.packets import is_whole
-from sensor.lab.teredo.refusal import LOOP, MALFORMED, NOT_REACHED, NOT_SERVED, Refused
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6, sixinfour
 from sensor.wire.addresses import (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sensor.lab.inner.packets import at_its_end, passed_on
+from sensor.lab.inner.refusal import HOP_LIMIT, NOT_SERVED, Refused
 from sensor.lab.machine import Event, OuterPacket
 from sensor.lab.sixinfour.end import End
 from sensor.lab.sixinfour.places import is_unicast4, may_be_forwarded
@@ -16,8 +18,6 @@ from sensor.lab.sixinfour.refusal import (
     NOT_FORWARDED,
 )
 from sensor.lab.sixinfour.settings import Network, SixRdSettings
-from sensor.lab.teredo.packets import at_its_end, passed_on
-from sensor.lab.teredo.refusal import HOP_LIMIT, NOT_SERVED, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6, ipv6

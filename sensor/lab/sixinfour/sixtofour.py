@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensor.lab.inner.refusal import LOOP, NOT_GLOBAL, NOT_SERVED, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.end import End
 from sensor.lab.sixinfour.places import may_be_forwarded, within
@@ -15,7 +16,6 @@ from sensor.lab.sixinfour.refusal import (
     NOT_FORWARDED,
 )
 from sensor.lab.sixinfour.settings import Network, SixToFourRelaySettings, SixToFourSettings
-from sensor.lab.teredo.refusal import LOOP, NOT_GLOBAL, NOT_SERVED, Refused
 from sensor.schema.words import Kind
 from sensor.wire.addresses import SIXTOFOUR_ANYCAST, build_sixtofour, is_bogon, sixtofour
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 
 from sensor.errors import DecodeError
+from sensor.lab.inner.packets import LOCAL_HOP_LIMIT
+from sensor.lab.inner.refusal import HOP_LIMIT, MALFORMED, Refused
 from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.authentication import digest
-from sensor.lab.teredo.packets import LOCAL_HOP_LIMIT
-from sensor.lab.teredo.refusal import HOP_LIMIT, MALFORMED, Refused
 from sensor.lab.teredo.settings import ServerSettings
 from sensor.wire import icmpv6, ipv6, teredo
 from sensor.wire.addresses import build_server_link_local

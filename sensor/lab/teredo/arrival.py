@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sensor.errors import DecodeError
-from sensor.lab.teredo.refusal import (
+from sensor.lab.inner.refusal import (
     BAD_CHECKSUM,
     BUBBLE_WITH_PAYLOAD,
     INDICATOR,

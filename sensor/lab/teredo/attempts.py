@@ -5,13 +5,13 @@ All wait equally long, so that the first in the table is always the first that i
 
 from __future__ import annotations
 
+from sensor.lab.inner.errors import ADDRESS_UNREACHABLE, Errors
+from sensor.lab.inner.refusal import NOT_REACHED
 from sensor.lab.teredo.bubbles import Bubbles
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.discovery import Discovery
-from sensor.lab.teredo.errors import ADDRESS_UNREACHABLE, Errors
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.peers import Peers
-from sensor.lab.teredo.refusal import NOT_REACHED
 from sensor.lab.teredo.trial import Trials
 from sensor.wire import icmpv6
 

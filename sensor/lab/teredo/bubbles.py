@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 
-from sensor.lab.teredo.allowance import Allowance
+from sensor.lab.inner.allowance import Allowance
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.hairpin import alternates, own_alternates
 from sensor.lab.teredo.link import Link

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from sensor.lab.inner.packets import MTU
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.machine import Datagram, Event
 from sensor.lab.teredo.arrival import Arrival, read_arrival
 from sensor.lab.teredo.attempts import Attempts
@@ -18,11 +20,9 @@ from sensor.lab.teredo.discovery import GROUP, Discovery
 from sensor.lab.teredo.interval import Interval
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.maintenance import STOPPED, Maintenance
-from sensor.lab.teredo.packets import MTU
 from sensor.lab.teredo.peers import VALID, Peers
 from sensor.lab.teredo.ports import Ports
 from sensor.lab.teredo.reception import Reception
-from sensor.lab.teredo.refusal import Refused
 from sensor.lab.teredo.settings import ClientSettings
 from sensor.lab.teredo.trailers import check_trailers
 from sensor.lab.teredo.transmission import Transmission

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire import addresses, teredo

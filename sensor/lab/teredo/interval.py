@@ -7,10 +7,10 @@ from a fresh solicitation, so that a round that failed spoils no other.
 
 from __future__ import annotations
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.inquiry import Inquiry
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire import addresses, icmpv6, teredo

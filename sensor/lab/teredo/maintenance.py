@@ -7,11 +7,11 @@ can put it off.
 
 from __future__ import annotations
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.inquiry import Inquiry
 from sensor.lab.teredo.link import Link, end_text
 from sensor.lab.teredo.qualification import Qualification, Verdict
-from sensor.lab.teredo.refusal import Refused
 from sensor.lab.teredo.solicitation import Advertised
 from sensor.schema.words import NatType
 from sensor.wire import addresses

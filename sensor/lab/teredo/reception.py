@@ -6,7 +6,8 @@ test through the same relay: what is forged is not delivered, at the cost of one
 
 from __future__ import annotations
 
-from sensor.lab.teredo.allowance import Allowance
+from sensor.lab.inner.allowance import Allowance
+from sensor.lab.inner.refusal import MAPPING_DIFFERS, Refused
 from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.attempts import Attempts
 from sensor.lab.teredo.bubbles import Bubbles
@@ -16,7 +17,6 @@ from sensor.lab.teredo.hairpin import alternates
 from sensor.lab.teredo.link import Link, end_text
 from sensor.lab.teredo.peers import Peers
 from sensor.lab.teredo.ports import Ports
-from sensor.lab.teredo.refusal import MAPPING_DIFFERS, Refused
 from sensor.lab.teredo.trailers import Told, build_trailers
 from sensor.lab.teredo.trial import Trials
 from sensor.schema.records import Endpoint

@@ -6,12 +6,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sensor.lab.machine import Datagram, Event, Outbox
-from sensor.lab.teredo.arrival import Arrival, read_without_origin
-from sensor.lab.teredo.errors import ADDRESS_UNREACHABLE, Errors
-from sensor.lab.teredo.packets import MTU, at_its_end, is_data, is_whole, passed_on
-from sensor.lab.teredo.peers import Peer, Peers
-from sensor.lab.teredo.refusal import (
+from sensor.lab.inner.errors import ADDRESS_UNREACHABLE, Errors
+from sensor.lab.inner.packets import MTU, at_its_end, is_data, is_whole, passed_on
+from sensor.lab.inner.refusal import (
     HOP_LIMIT,
     INDICATOR,
     LOOP,
@@ -24,6 +21,9 @@ from sensor.lab.teredo.refusal import (
     TOO_BIG,
     Refused,
 )
+from sensor.lab.machine import Datagram, Event, Outbox
+from sensor.lab.teredo.arrival import Arrival, read_without_origin
+from sensor.lab.teredo.peers import Peer, Peers
 from sensor.lab.teredo.routable import Routable
 from sensor.lab.teredo.settings import RelaySettings
 from sensor.lab.teredo.trailers import NONCE_LENGTH, Told, build_trailers, check_trailers

@@ -6,10 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sensor.lab.machine import Datagram, Event, Outbox
-from sensor.lab.teredo.advertisement import Advertiser
-from sensor.lab.teredo.arrival import Arrival, read_without_origin
-from sensor.lab.teredo.refusal import (
+from sensor.lab.inner.refusal import (
     HOP_LIMIT,
     INDICATOR,
     LOOP,
@@ -17,6 +14,9 @@ from sensor.lab.teredo.refusal import (
     NOT_GLOBAL,
     Refused,
 )
+from sensor.lab.machine import Datagram, Event, Outbox
+from sensor.lab.teredo.advertisement import Advertiser
+from sensor.lab.teredo.arrival import Arrival, read_without_origin
 from sensor.lab.teredo.routable import ANYWHERE, Routable
 from sensor.lab.teredo.settings import ServerSettings
 from sensor.schema.records import Endpoint

@@ -10,11 +10,11 @@ import hmac
 from typing import NamedTuple
 
 from sensor.errors import DecodeError
+from sensor.lab.inner.packets import LOCAL_HOP_LIMIT
+from sensor.lab.inner.refusal import HOP_LIMIT, Refused
 from sensor.lab.teredo.arrival import Arrival
 from sensor.lab.teredo.authentication import digest
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.packets import LOCAL_HOP_LIMIT
-from sensor.lab.teredo.refusal import HOP_LIMIT, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import NatType
 from sensor.wire import addresses, icmpv6, ipv6, teredo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sensor.lab.teredo.refusal import TRAILER, Refused
+from sensor.lab.inner.refusal import TRAILER, Refused
 from sensor.schema.records import Endpoint
 from sensor.wire import teredo
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from sensor.lab.inner.packets import MTU, is_whole
+from sensor.lab.inner.refusal import MALFORMED, NOT_GLOBAL, TOO_BIG, Refused
 from sensor.lab.teredo.attempts import Attempts
 from sensor.lab.teredo.contact import Contact
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.packets import MTU, is_whole
 from sensor.lab.teredo.peers import Peers
-from sensor.lab.teredo.refusal import MALFORMED, NOT_GLOBAL, TOO_BIG, Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire.addresses import TeredoAddress, is_global6

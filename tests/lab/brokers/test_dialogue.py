@@ -11,8 +11,8 @@ from sensor.lab.brokers.messages import with_length
 from sensor.lab.brokers.pool import Pool
 from sensor.lab.brokers.settings import TspBrokerSettings, TspRequest
 from sensor.lab.brokers.tunnel import V6UDPV4, V6V4, Agreement
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.sixinfour.settings import PeerSettings
-from sensor.lab.teredo.refusal import Refused
 from sensor.wire import tsp
 from tests.lab.brokers.parties import CAROL, PREFIX, TSP_OWN, tsp_settings
 from tests.lab.framing.parties import ALICE, BROKER, PUBLIC, SERVER

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from sensor.lab.framing.inner import inner_packet
+from sensor.lab.inner.packets import inner_packet
 from sensor.wire import ayiya, tsp
 from sensor.wire.cursor import Cursor
 from tests.lab.brokers.parties import ACCOUNTS, ayiya_broker, ayiya_client, tsp_broker, tsp_client

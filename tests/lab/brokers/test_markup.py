@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.lab.brokers.markup import DEEPEST, LONGEST, MOST_ELEMENTS, Element, parse
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 
 OFFER = (
     b"""<tunnel action="info" type='' >

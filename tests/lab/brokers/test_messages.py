@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.lab.brokers.messages import LONGEST, Message, Messages, with_length
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 
 TEXT = b"VERSION=2.0.0\r\n" + with_length(b"200 OK\r\n<a/>\r\n") + with_length(b"<b/>") + b"x\r\n"
 EXPECTED = [

@@ -11,7 +11,7 @@ import pytest
 
 from sensor.errors import DecodeError
 from sensor.lab.brokers.seal import SKEW, check_method, check_seal, seal
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.wire import ayiya
 from sensor.wire.cursor import Cursor
 from tests.lab.brokers.parties import EPOCH, SECRET

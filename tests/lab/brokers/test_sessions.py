@@ -11,7 +11,7 @@ from sensor.lab.brokers.pool import Pool
 from sensor.lab.brokers.sessions import SETTLED, Session, Sessions
 from sensor.lab.brokers.tunnel import V6UDPV4, Agreement
 from sensor.lab.framing.clients import BEGUN
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.schema.records import Endpoint
 from tests.lab.brokers.parties import tsp_settings
 from tests.lab.framing.parties import ALICE, BROKER, PUBLIC, SERVER

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sensor.lab.brokers.tunnel import ACCEPT, CREATE, V6UDPV4, V6V4, Agreement, End, Tunnel, parse
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.wire.addresses import packed
 from tests.lab.framing.parties import ALICE, BROKER, PUBLIC, SERVER
 

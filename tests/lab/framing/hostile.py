@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sensor.lab.inner.packets import is_whole
 from sensor.lab.machine import Datagram, Machine
-from sensor.lab.teredo.packets import is_whole
 from sensor.schema.records import Endpoint
 from sensor.wire.addresses import packed
 from tests.lab.framing.parties import INSIDE, NATIVE, OTHER, PUBLIC, Client, Pair, data

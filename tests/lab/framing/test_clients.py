@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from sensor.lab.framing.clients import BEGUN, Clients
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 
 
 class One:

@@ -7,7 +7,7 @@ import pytest
 from sensor.errors import DecodeError
 from sensor.lab.framing import control
 from sensor.lab.framing.control import Message
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.wire.cursor import Cursor
 from sensor.wire.l2tp import Attribute
 

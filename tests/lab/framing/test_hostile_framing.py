@@ -10,7 +10,7 @@ from hypothesis import given
 
 from sensor.errors import SensorError
 from sensor.lab.framing import control
-from sensor.lab.framing.inner import inner_packet
+from sensor.lab.inner.packets import inner_packet
 from sensor.lab.machine import Machine
 from sensor.schema.records import Endpoint
 from sensor.wire import l2tp, ppp

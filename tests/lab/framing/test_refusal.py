@@ -9,10 +9,10 @@ from types import ModuleType
 from sensor.lab.brokers import ayiya, dialogue, markup, messages, seal, tsp, tunnel
 from sensor.lab.framing import clients, endpoint, l2tp, refusal, sixbed4
 from sensor.lab.gre import endpoint as gre
-from sensor.lab.teredo import refusal as teredo
+from sensor.lab.inner import refusal as shared
 
 WITH_WORDS = (
-    teredo, refusal, clients, endpoint, l2tp, sixbed4, gre,
+    shared, refusal, clients, endpoint, l2tp, sixbed4, gre,
     ayiya, dialogue, markup, messages, seal, tsp, tunnel,
 )  # fmt: skip
 # What is said on the wire, and no reason for anything.

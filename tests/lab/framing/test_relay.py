@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sensor.lab.framing.relay import EmbeddingRelay
-from sensor.lab.teredo.packets import passed_on
+from sensor.lab.inner.packets import passed_on
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire.addresses import packed, parse_sixa44

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.lab.gre.endpoint import SEQUENCE_KEPT, GreEndpoint
-from sensor.lab.teredo.packets import is_whole
+from sensor.lab.inner.packets import is_whole
 from sensor.wire import gre
 from sensor.wire.cursor import Cursor
 from tests.lab.framing.parties import ALICE, NATIVE, data

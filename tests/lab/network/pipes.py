@@ -75,6 +75,10 @@ class Pipe:
         datagram = Datagram(self._own, GROUP, b"anybody", TeredoPacket.BUBBLE, ttl=1)
         self._outbox.datagrams.append(datagram)
 
+    def keep_alive(self) -> None:
+        datagram = Datagram(self._own, self._other, b"", TeredoPacket.NONE, kind=Kind.NONE)
+        self._outbox.datagrams.append(datagram)
+
 
 class AddressedPipe(Pipe):
     """A tunnel that gives its host an address."""

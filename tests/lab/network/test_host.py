@@ -53,6 +53,15 @@ def test_datagrams_reach_the_end_they_are_for() -> None:
     assert net.b.drops[NO_LISTENER] == 1
 
 
+def test_nobody_complains_about_a_broadcast() -> None:
+    net = Two()
+    net.segment.broadcast = packed("192.0.2.255")
+    net.a.send_udp(b"x", Endpoint(A, 7), Endpoint(net.segment.broadcast, 137))
+    net.settle()
+    assert net.b.drops[NO_LISTENER] == 1
+    assert len(net.tap.frames) == 1
+
+
 def test_identifications_count_up_and_time_to_live_is_64_unless_told() -> None:
     net = Two()
     for ttl in (64, 64, 1):

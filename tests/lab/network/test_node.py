@@ -57,3 +57,13 @@ def test_discovery_reaches_all_on_the_segment_with_one_hop_to_live() -> None:
     assert net.other_pipe.heard[0] == (b"anybody", OURS, GROUP)
     assert net.tap.frames[0].octets[14 + 8] == 1
     assert net.tap.frames[0].label == Label(Kind.TEREDO, TeredoPacket.BUBBLE, "ours")
+
+
+def test_what_only_keeps_a_mapping_open_is_of_no_tunnel() -> None:
+    net = Net()
+    net.start()
+    net.pipe.keep_alive()
+    net.node.settle()
+    net.settle()
+    assert net.other_pipe.heard == [(b"", OURS, THEIRS)]
+    assert [frame.label for frame in net.tap.frames] == [None]

@@ -31,6 +31,7 @@ class Net:
             for name, texts in own.items()
         }
         self.segment.gateway = self.interfaces["c"]
+        self.segment.broadcast = packed("10.0.0.255")
         self.tap = Tap(self.segment)
 
     def _take(self, name: str, _: Packet) -> None:
@@ -53,6 +54,7 @@ class Net:
         ("c", "192.0.2.1", []),  # the gateway would send it to itself
         ("a", "10.0.0.1", ["c"]),
         ("b", "224.0.0.253", ["a", "c"]),
+        ("a", "10.0.0.255", ["b"]),  # the gateway would pass it on
     ],
 )
 def test_the_owner_gets_it_else_the_gateway(sender: str, destination: str, got: list[str]) -> None:

@@ -158,3 +158,21 @@ def test_hostile_segments_raise_nothing(octets: bytes) -> None:
     end.receive(A, B, octets[:16] + summed + octets[18:])
     assert end.drops[BAD_CHECKSUM] == 0
     assert end.drops[UNREADABLE] <= 1
+
+
+def test_a_listener_takes_connections_and_may_speak_more_than_once() -> None:
+    net = Net()
+
+    def echo(connection: Connection) -> None:
+        connection.send(connection.received[-1:])
+
+    def take(connection: Connection) -> None:
+        connection.on_data = echo
+
+    net.b.tcp.listen(25, take)
+    call = net.fetch(b"a", 25, seconds=1)
+    call.send(b"b")
+    net.clock.run(net.clock.now + 1)
+    call.close()
+    net.clock.run(net.clock.now + 1)
+    assert (call.received, call.outcome) == (b"ab", Outcome.ANSWERED)

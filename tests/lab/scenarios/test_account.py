@@ -56,7 +56,7 @@ def test_two_levels_of_nat_are_one_mapping() -> None:
     alice = tunnel(truth)
     assert [box.name for box in alice.boxes] == ["home-nat", "carrier-nat"]
     (mapping,) = alice.mappings
-    (home,) = world.clients[0].home.box.mappings
+    (home,) = world.clients[0].home.boxes[0].mappings
     assert mapping.inside == alice.inside == home.inside
     assert mapping.public.ip == world.places[0].box.outside.addresses[0]
     assert set(alice.macs) == {"home", "carrier"}

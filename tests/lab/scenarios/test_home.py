@@ -6,7 +6,8 @@ import pytest
 
 from sensor.errors import SensorError
 from sensor.lab.network.behaviour import PORT_RESTRICTED
-from sensor.lab.scenarios.home import ClientParty
+from sensor.lab.scenarios.home import ClientParty, Home
+from sensor.lab.scenarios.noted import NotedClient
 from sensor.lab.scenarios.world import World
 from sensor.lab.teredo.style import MIREDO
 
@@ -41,6 +42,7 @@ def test_a_client_has_an_address_once_it_is_qualified() -> None:
 
 def test_rebinding_gives_another_address() -> None:
     world, alice = qualified()
+    assert isinstance(alice.home, Home)
     alice.home.rebind()
     world.wait(40)
     first, second = alice.had
@@ -78,3 +80,13 @@ def test_neighbours_browse_over_ipv4() -> None:
     desk.ping(world.site)
     world.wait(3)
     assert page.received.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_story_chooses_port_and_machine() -> None:
+    class Other(NotedClient):
+        """A client of another make."""
+
+    home = World(1).home("home", PORT_RESTRICTED)
+    alice = home.client("alice", machine=Other, port=3_074)
+    assert alice.settings.local.port == 3_074
+    assert isinstance(alice.client, Other)

@@ -32,6 +32,7 @@ SERVER = Endpoint(packed("198.51.100.1"), 3_544)
 ADDRESS = packed("2001:0:c633:6401::1")
 SENT = Labelled(
     number=3,
+    at=AT,
     kind=Kind.TEREDO,
     packet=TeredoPacket.BUBBLE,
     sender="alice",
@@ -40,6 +41,7 @@ SENT = Labelled(
     quoted=False,
     doubled=False,
     flawed=False,
+    cut=False,
     within=(),
 )
 CARRIED = replace(SENT, number=5, kind=Kind.SIXTOFOUR, packet=TeredoPacket.NONE)
@@ -83,6 +85,7 @@ TRUTH = Truth(
     seed=1,
     watched="home",
     networks=((packed("192.168.1.0"), 24),),
+    pools=(PUBLIC.ip,),
     sixrd=(SixRdDomain(packed("2001:db8::"), 32, 8, (SERVER.ip,)),),
     captures={"inside": CaptureTruth("inside.pcap", 4, (SENT, QUOTED, FLAWED), (LINK,))},
     tunnels=(TUNNEL,),
@@ -117,6 +120,7 @@ def test_what_is_unknown_is_left_out() -> None:
     first, second, third = told["captures"]["inside"]["labelled"]
     assert first == {
         "frame": 3,
+        "at": "2026-11-22T08:00:00.000000001Z",
         "kind": "teredo",
         "packet": "bubble",
         "sender": "alice",
@@ -125,6 +129,7 @@ def test_what_is_unknown_is_left_out() -> None:
     }
     assert second == {
         "frame": 4,
+        "at": "2026-11-22T08:00:00.000000001Z",
         "kind": "teredo",
         "packet": "bubble",
         "sender": "desk",
@@ -147,6 +152,7 @@ def test_what_is_unknown_is_left_out() -> None:
 def test_links_and_what_an_operator_knows_are_told() -> None:
     told = json.loads(TRUTH.to_json())
     assert told["networks"] == ["192.168.1.0/24"]
+    assert told["pools"] == ["203.0.113.7"]
     assert told["sixrd"] == [
         {"prefix": "2001:db8::/32", "ipv4_mask": 8, "relays": ["198.51.100.1"]}
     ]

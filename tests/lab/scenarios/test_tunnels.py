@@ -35,7 +35,7 @@ def test_a_host_with_a_tunnel_is_reached_from_the_native_internet() -> None:
     tried = world.remote("reader").fetch(alice, 80)
     world.wait(5)
     assert tried.whole
-    assert world.name_of(OWN) == "alice"
+    assert world.party_of(OWN) is alice
     (opening,) = alice.stack.log
     assert opening.talk.own.ip == OWN
 

@@ -78,8 +78,8 @@ def test_everybody_is_known_by_the_addresses_they_had() -> None:
     home.rebind()
     world.wait(60)
     assert alice.address != before
-    assert [world.name_of(ip) for ip in (before, alice.address)] == ["alice", "alice"]
-    assert world.name_of(remote.address) == "remote"
+    assert [world.party_of(ip) for ip in (before, alice.address)] == [alice, alice]
+    assert world.party_of(remote.address) is remote
 
 
 def test_native_hosts_have_addresses_of_documentation() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sensor.lab.inner.packets import is_whole
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.places import is_unicast4
-from sensor.lab.teredo.packets import is_whole
 from sensor.schema.words import Kind
 from sensor.wire import checksum, icmpv4, icmpv6, ipv4, sixinfour
 from sensor.wire.addresses import ALL_NODES, ALL_ROUTERS, is_multicast6, packed

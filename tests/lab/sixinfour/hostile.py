@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sensor.lab.inner.packets import is_whole
 from sensor.lab.machine import OuterPacket, RawMachine
 from sensor.lab.sixinfour.places import is_unicast4
-from sensor.lab.teredo.packets import is_whole
 from sensor.schema.words import Kind
 from sensor.wire import icmpv4, icmpv6, ipv4, ipv6, sixinfour
 from sensor.wire.addresses import SIXTOFOUR_ANYCAST, build_sixover4, build_sixtofour, packed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import BAD_CHECKSUM, HOP_LIMIT, MALFORMED, Refused
 from sensor.lab.sixinfour.discovery import (
     Neighbour,
     build_neighbour,
@@ -11,7 +12,6 @@ from sensor.lab.sixinfour.discovery import (
     read,
     solicited_node,
 )
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, HOP_LIMIT, MALFORMED, Refused
 from sensor.wire import icmpv6, ipv6
 from sensor.wire.addresses import packed
 from sensor.wire.icmpv6 import Option

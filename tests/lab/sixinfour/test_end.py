@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from sensor.lab.inner.refusal import LENGTH, LOOP, MALFORMED
 from sensor.lab.machine import RawMachine
 from sensor.lab.sixinfour.end import ERRORS_A_SECOND
 from sensor.lab.sixinfour.refusal import ERRORS_LIMITED, NOT_MINE, NOT_UNICAST, WRONG_PROTOCOL
-from sensor.lab.teredo.refusal import LENGTH, LOOP, MALFORMED
 from sensor.wire.addresses import packed
 from tests.lab.sixinfour.ends import (
     BORDER,

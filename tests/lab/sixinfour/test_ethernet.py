@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.sixinfour.ethernet import (
     address_of,
     advertise_router,
@@ -15,7 +16,6 @@ from sensor.lab.sixinfour.ethernet import (
     tells,
 )
 from sensor.lab.sixinfour.refusal import EMBEDDED_DIFFERS
-from sensor.lab.teredo.refusal import Refused
 from sensor.wire import icmpv6
 from sensor.wire.addresses import packed
 from sensor.wire.icmpv6 import RouterAdvertisement

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from sensor.lab.inner.refusal import BAD_CHECKSUM, HOP_LIMIT, LOOP, MALFORMED
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.isatap import (
     ADVERTISEMENT_SOURCE,
@@ -24,7 +25,6 @@ from sensor.lab.sixinfour.refusal import (
 )
 from sensor.lab.sixinfour.routers import ROUTERS, TOO_MANY
 from sensor.lab.sixinfour.settings import IsatapHostSettings, IsatapRouterSettings
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, HOP_LIMIT, LOOP, MALFORMED
 from sensor.schema.words import Kind
 from sensor.wire import icmpv4, icmpv6, ipv4, sixinfour
 from sensor.wire.addresses import LINK_LOCAL_PREFIX, packed

@@ -6,6 +6,14 @@ from random import Random
 
 import pytest
 
+from sensor.lab.inner.refusal import (
+    BAD_CHECKSUM,
+    HOP_LIMIT,
+    LOOP,
+    MALFORMED,
+    NOT_SERVED,
+    TOO_BIG,
+)
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.isatap import isatap_address
 from sensor.lab.sixinfour.isatap_router import IsatapRouter
@@ -19,14 +27,6 @@ from sensor.lab.sixinfour.refusal import (
     NOT_UNICAST,
 )
 from sensor.lab.sixinfour.settings import IsatapRouterSettings
-from sensor.lab.teredo.refusal import (
-    BAD_CHECKSUM,
-    HOP_LIMIT,
-    LOOP,
-    MALFORMED,
-    NOT_SERVED,
-    TOO_BIG,
-)
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6
 from sensor.wire.addresses import (

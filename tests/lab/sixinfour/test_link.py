@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 
 from sensor.errors import ConfigError
+from sensor.lab.inner.refusal import LENGTH, LOOP, MALFORMED, TOO_BIG, Refused
 from sensor.lab.machine import Outbox, OuterPacket
 from sensor.lab.sixinfour.link import LARGEST_MTU, LEAST_MTU, Link
 from sensor.lab.sixinfour.refusal import NO_ERROR, NOT_SENT, ODD_SOURCE, QUOTES_TOO_LITTLE
 from sensor.lab.sixinfour.settings import LinkSettings
-from sensor.lab.teredo.refusal import LENGTH, LOOP, MALFORMED, TOO_BIG, Refused
 from sensor.schema.words import Kind
 from sensor.wire import icmpv4, icmpv6, ipv6, udp
 from sensor.wire.addresses import packed

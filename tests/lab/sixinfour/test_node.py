@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.discovery import Found, read
 from sensor.lab.sixinfour.node import Node, is_somebody
 from sensor.lab.sixinfour.refusal import FORGED_SOURCE, NOT_MINE
 from sensor.lab.sixinfour.settings import LinkSettings
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.words import Kind
 from sensor.wire.addresses import packed
 from tests.lab.sixinfour.site import NATIVE, neighbour

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
+from sensor.lab.inner.refusal import HOP_LIMIT, LOOP, TOO_BIG
 from sensor.lab.sixinfour.peer import Peer
 from sensor.lab.sixinfour.refusal import FORGED_SOURCE, NOT_CONFIGURED, NOT_SENT, NOT_UNICAST
 from sensor.lab.sixinfour.settings import LinkSettings, PeerSettings
-from sensor.lab.teredo.refusal import HOP_LIMIT, LOOP, TOO_BIG
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6, ipv6
 from sensor.wire.addresses import packed, text

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensor.lab.inner.refusal import BAD_CHECKSUM, MALFORMED, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour import quote
 from sensor.lab.sixinfour.refusal import NO_ERROR, NOT_SENT, QUOTES_TOO_LITTLE
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, MALFORMED, Refused
 from sensor.wire import icmpv4, ipv4
 from tests.lab.sixinfour.ends import FAR, LOCAL, NEAR, REMOTE, ROUTER_ON_THE_WAY, carried
 from tests.lab.sixinfour.ends import error_about as about

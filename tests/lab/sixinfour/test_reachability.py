@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sensor.lab.inner.refusal import BAD_CHECKSUM, HOP_LIMIT, MALFORMED, Refused
 from sensor.lab.sixinfour.reachability import answer
-from sensor.lab.teredo.refusal import BAD_CHECKSUM, HOP_LIMIT, MALFORMED, Refused
 from sensor.wire import checksum, icmpv6, ipv6
 from sensor.wire.addresses import UNSPECIFIED, packed
 from sensor.wire.cursor import Cursor

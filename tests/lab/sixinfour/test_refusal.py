@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from types import ModuleType
 
+from sensor.lab.inner import refusal as shared
 from sensor.lab.sixinfour import refusal
-from sensor.lab.teredo import refusal as shared
 
 
 def words(module: ModuleType) -> list[str]:

@@ -6,6 +6,8 @@ from random import Random
 
 import pytest
 
+from sensor.lab.inner.errors import A_SECOND, TOO_MANY
+from sensor.lab.inner.refusal import LOOP, MALFORMED, NOT_REACHED, NOT_SERVED, TOO_BIG
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.neighbours import NEIGHBOURS, QUEUED
 from sensor.lab.sixinfour.node import NO_DESTINATION, NO_ROUTER, NO_USE
@@ -19,8 +21,6 @@ from sensor.lab.sixinfour.refusal import (
 )
 from sensor.lab.sixinfour.settings import SixOverFourSettings
 from sensor.lab.sixinfour.sixoverfour import GROUP_DIFFERS, SixOverFour
-from sensor.lab.teredo.errors import A_SECOND, TOO_MANY
-from sensor.lab.teredo.refusal import LOOP, MALFORMED, NOT_REACHED, NOT_SERVED, TOO_BIG
 from sensor.schema.words import Kind
 from sensor.wire import icmpv4, icmpv6, ipv4, sixinfour
 from sensor.wire.addresses import ALL_NODES, ALL_ROUTERS, build_sixover4, packed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import HOP_LIMIT, LOOP, NOT_SERVED
 from sensor.lab.machine import Event
 from sensor.lab.sixinfour.refusal import (
     EMBEDDED_DIFFERS,
@@ -16,7 +17,6 @@ from sensor.lab.sixinfour.refusal import (
     ODD_SOURCE,
 )
 from sensor.lab.sixinfour.sixrd import PROBE_WAIT, SixRdEdge
-from sensor.lab.teredo.refusal import HOP_LIMIT, LOOP, NOT_SERVED
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6, ipv6

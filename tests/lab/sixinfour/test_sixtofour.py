@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import LOOP, NOT_GLOBAL, NOT_SERVED
 from sensor.lab.sixinfour.refusal import (
     EMBEDDED_DIFFERS,
     FORGED_SOURCE,
@@ -13,7 +14,6 @@ from sensor.lab.sixinfour.refusal import (
     NOT_SENT,
     ODD_SOURCE,
 )
-from sensor.lab.teredo.refusal import LOOP, NOT_GLOBAL, NOT_SERVED
 from sensor.schema.words import Kind
 from sensor.wire.addresses import SIXTOFOUR_ANYCAST, build_sixtofour, packed, text
 from tests.lab.sixinfour.ends import (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor.lab.teredo import refusal as words
+from sensor.lab.inner import refusal as words
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.arrival import Arrival, read_arrival, read_without_origin
-from sensor.lab.teredo.refusal import Refused
 from sensor.wire import icmpv6, ipv6, teredo
 from tests.lab.teredo.parties import data
 from tests.lab.teredo.world import LOCAL, MAPPED, NATIVE, RELAY, address_of

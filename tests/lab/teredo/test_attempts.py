@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sensor.lab.inner.refusal import NOT_REACHED
 from sensor.lab.teredo.attempts import ATTEMPTS_LIMITED, NOT_PROVED, Attempts
 from sensor.lab.teredo.bubbles import Bubbles
 from sensor.lab.teredo.contact import Contact
@@ -9,7 +10,6 @@ from sensor.lab.teredo.discovery import GROUP, Discovery
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.peers import QUEUE_LOST, Peers
 from sensor.lab.teredo.ports import Ports
-from sensor.lab.teredo.refusal import NOT_REACHED
 from sensor.lab.teredo.settings import PeerLimits
 from sensor.lab.teredo.trial import Trials
 from sensor.schema.records import Endpoint

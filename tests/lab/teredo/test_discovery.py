@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo import discovery as words
 from sensor.lab.teredo.arrival import Arrival, read_arrival
 from sensor.lab.teredo.discovery import GROUP, Discovery
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.records import Endpoint
 from sensor.wire import addresses, teredo
 from sensor.wire.addresses import packed

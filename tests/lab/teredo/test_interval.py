@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.arrival import Arrival, read_arrival
 from sensor.lab.teredo.interval import INTERVAL_PACKET, MAXIMUM, Interval
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.refusal import Refused
 from sensor.schema.records import Endpoint
 from sensor.schema.words import TeredoPacket
 from sensor.wire import teredo

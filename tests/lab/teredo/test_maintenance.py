@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.arrival import read_arrival
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.maintenance import UNSOLICITED, Maintenance
-from sensor.lab.teredo.refusal import Refused
 from sensor.lab.teredo.style import MIREDO, WINDOWS_XP, Style
 from sensor.schema.records import Endpoint
 from sensor.wire import addresses

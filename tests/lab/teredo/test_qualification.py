@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.arrival import read_arrival
 from sensor.lab.teredo.link import Link
 from sensor.lab.teredo.qualification import Qualification, Verdict
-from sensor.lab.teredo.refusal import Refused
 from sensor.lab.teredo.style import MIREDO, OWN, WINDOWS_XP
 from sensor.schema.records import Endpoint
 from sensor.schema.words import NatType

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner.refusal import MAPPING_DIFFERS
 from sensor.lab.machine import Datagram
 from sensor.lab.teredo import reception as words
-from sensor.lab.teredo.refusal import MAPPING_DIFFERS
 from sensor.lab.teredo.settings import PeerLimits
 from sensor.lab.teredo.style import MIREDO, OWN, Style
 from sensor.schema.records import Endpoint

@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
+from sensor.lab.inner import errors, refusal
+from sensor.lab.inner.packets import MTU
 from sensor.lab.machine import Datagram, Machine
-from sensor.lab.teredo import errors, peers, refusal
-from sensor.lab.teredo.packets import MTU
+from sensor.lab.teredo import peers
 from sensor.lab.teredo.peers import VALID
 from sensor.lab.teredo.relay import BUBBLE_WAIT, Relay
 from sensor.lab.teredo.settings import PeerLimits, RelaySettings

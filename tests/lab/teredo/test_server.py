@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from sensor.lab.inner import refusal
 from sensor.lab.machine import Datagram, Machine
-from sensor.lab.teredo import advertisement, refusal, server
+from sensor.lab.teredo import advertisement, server
 from sensor.lab.teredo.authentication import digest
 from sensor.lab.teredo.server import Server
 from sensor.lab.teredo.settings import ServerSettings

@@ -6,11 +6,11 @@ import hmac
 
 import pytest
 
+from sensor.lab.inner.refusal import HOP_LIMIT, Refused
 from sensor.lab.teredo import solicitation as words
 from sensor.lab.teredo.arrival import read_arrival
 from sensor.lab.teredo.authentication import digest
 from sensor.lab.teredo.link import Link
-from sensor.lab.teredo.refusal import HOP_LIMIT, Refused
 from sensor.lab.teredo.solicitation import Advertised, check, solicit
 from sensor.lab.teredo.style import OWN, WINDOWS_XP, Style
 from sensor.schema.records import Endpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sensor.lab.teredo.refusal import Refused
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.teredo.trailers import NOTHING, Told, build_trailers, check_trailers, read_trailers
 from sensor.schema.records import Endpoint
 from sensor.wire import teredo

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from sensor.lab.inner import refusal
+from sensor.lab.inner.refusal import Refused
 from sensor.lab.machine import Datagram
-from sensor.lab.teredo import refusal
 from sensor.lab.teredo import transmission as words
 from sensor.lab.teredo.peers import NO_ROOM
-from sensor.lab.teredo.refusal import Refused
 from sensor.lab.teredo.settings import PeerLimits
 from sensor.lab.teredo.style import OWN, WINDOWS_XP, Style
 from sensor.lab.teredo.transmission import Transmission

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from sensor.lab.teredo.errors import A_SECOND, LONGEST, NO_SOURCE, TOO_MANY, Errors
+from sensor.lab.inner.errors import A_SECOND, LONGEST, NO_SOURCE, TOO_MANY, Errors
 from sensor.wire import icmpv6, ipv6, udp
 from sensor.wire.cursor import Cursor
 from tests.lab.teredo.parties import CLIENT, NATIVE, RELAY_LOCAL, RELAY_SOURCE, data, echo

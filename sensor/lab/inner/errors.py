@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sensor.lab.teredo.allowance import Allowance
+from sensor.lab.inner.allowance import Allowance
 from sensor.wire import icmpv6, ipv6
 from sensor.wire.addresses import is_link_local6
 from sensor.wire.cursor import Cursor

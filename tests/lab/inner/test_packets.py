@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.errors import DecodeError
-from sensor.lab.teredo.packets import at_its_end, is_data, is_whole, passed_on
+from sensor.lab.inner.packets import at_its_end, inner_packet, is_data, is_whole, passed_on
+from sensor.lab.inner.refusal import Refused
 from sensor.wire import ipv6
 from sensor.wire.cursor import Cursor
 from tests.lab.teredo.parties import CLIENT, NATIVE, bubble, data
+
+PACKET = data(CLIENT, NATIVE, bytes(20))
 
 
 def thorough(octets: bytes) -> bool:
@@ -52,3 +55,19 @@ def test_the_last_hop(hops: int, ends: bool) -> None:
 def test_passing_on_takes_one_hop_and_nothing_else(hops: int) -> None:
     passed = passed_on(data(NATIVE, CLIENT, hop_limit=hops))
     assert passed == data(NATIVE, CLIENT, hop_limit=hops - 1)
+
+
+@pytest.mark.parametrize("junk", [b"", b"\0", bytes(1_000)])
+def test_what_is_behind_its_length_is_left_out(junk: bytes) -> None:
+    assert inner_packet(PACKET + junk) == PACKET
+
+
+@pytest.mark.parametrize("length", range(len(PACKET)))
+def test_cut_packets_are_refused(length: int) -> None:
+    with pytest.raises(Refused, match="malformed" if length < 40 else "length"):
+        inner_packet(PACKET[:length])
+
+
+def test_other_versions_are_refused() -> None:
+    with pytest.raises(Refused, match="malformed"):
+        inner_packet(b"\x45" + PACKET[1:])

@@ -6,18 +6,17 @@ import re
 from collections import Counter
 from types import ModuleType
 
+from sensor.lab.inner import errors, refusal
 from sensor.lab.teredo import (
     advertisement,
     attempts,
     bubbles,
     discovery,
-    errors,
     interval,
     maintenance,
     peers,
     ports,
     reception,
-    refusal,
     server,
     solicitation,
     transmission,

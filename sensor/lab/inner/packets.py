@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sensor.lab.inner.refusal import LENGTH, MALFORMED, Refused
 from sensor.wire.ipv6 import HEADER_LENGTH, NO_NEXT_HEADER
 
 LOCAL_HOP_LIMIT = 255  # of what no router handed on (RFC 4861 section 6.1)
@@ -17,6 +18,19 @@ def is_whole(packet: bytes) -> bool:
     if len(packet) < HEADER_LENGTH or packet[0] >> 4 != 6:
         return False
     return (packet[4] << 8 | packet[5]) + HEADER_LENGTH == len(packet)
+
+
+def inner_packet(octets: bytes) -> bytes:
+    """The IPv6 packet that ``octets`` begin with, without what its own length leaves over.
+
+    Refused if they begin with no IPv6 header, or end before the packet does.
+    """
+    if len(octets) < HEADER_LENGTH or octets[0] >> 4 != 6:
+        raise Refused(MALFORMED)
+    end = HEADER_LENGTH + int.from_bytes(octets[4:6])
+    if end > len(octets):
+        raise Refused(LENGTH)
+    return octets[:end]
 
 
 def is_data(payload: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sensor.lab.teredo.allowance import Allowance
+from sensor.lab.inner.allowance import Allowance
 
 
 def test_a_burst_is_bounded_by_the_rate() -> None:

@@ -1,0 +1,1 @@
+"""What every endpoint does with the IPv6 packets that it carries, and the words it refuses by."""
