@@ -103,6 +103,14 @@ class Conversation:
     def by_originator(self, row: Observation) -> bool:
         return (row.inner_source, row.inner_source_port) == self.originator
 
+    def contradicts(self, row: Observation, outbound: bool) -> bool:
+        """Whether a packet runs against what it says.
+
+        Who asks from outside comes in, who answers goes out: else anybody outside could answer in
+        the name of whom he asks.
+        """
+        return self.from_outside is True and outbound == self.by_originator(row)
+
     def add(self, row: Observation) -> None:
         """Count one packet and note what it says."""
         originator = self.by_originator(row)

@@ -228,8 +228,8 @@ class Table:
         return (
             not slot.inside_known,
             not slot.local,
-            not slot.proved,
             not slot.reasons & _SETUP_SEEN,
+            not slot.proved,
             slot.serial,
         )
 
@@ -521,6 +521,8 @@ class Table:
         new = conversation is None
         if conversation is None:
             conversation = self._begin_conversation(row, slot, outbound)
+        if conversation.contradicts(row, outbound):
+            return
         conversation.add(row)
         met = self._exposures.kept(conversation.exposure)
         if met is not None:
@@ -542,8 +544,7 @@ class Table:
         flipped = self._opened_before(row, slot)
         conversation = self._conversations.begin(row, slot, from_outside, flipped)
         if slot.promoted and conversation.asks_a_service:
-            transport, service = conversation.transport, conversation.responder
-            met = self._exposures.find(slot, transport, service)
+            met = self._exposures.find(slot, conversation.transport, conversation.responder)
             conversation.exposure = met.serial if met else -1
         return conversation
 
@@ -561,8 +562,8 @@ class Table:
     def _opened_before(self, row: Observation, slot: TunnelSlot) -> bool:
         """Whether the first packet seen is an answer to one that was not.
 
-        For UDP this is a guess by ports, made only where the capture may have begun in mid-life:
-        elsewhere a sender could choose its port to hide an opening.
+        For UDP a guess by ports, only where the capture may have begun in mid-life: else a sender
+        could choose its port to hide an opening.
         """
         if row.inner_transport == TCP:
             return row.tcp_flags & (SYN | ACK) == SYN | ACK
@@ -592,9 +593,8 @@ class Table:
         given = _PROOFS[kind] | (0 if conversation.flipped else PROOF_OPENING)
         stronger = self._exposures.meet(exposure, slot, state, remote, row.time)
         if exposure.prove(remote, given) or stronger:
-            self._event(
-                kind, index, slot, row.time, conversation.serial, exposure.serial, int(stronger)
-            )
+            serials = conversation.serial, exposure.serial
+            self._event(kind, index, slot, row.time, *serials, int(stronger))
 
     def _exposure_of(
         self, index: int, row: Observation, slot: TunnelSlot, conversation: Conversation

@@ -1153,7 +1153,8 @@ def _tunnel_of(s: _State, row: Any, w: Any, parent: int, parent_outbound: bool) 
         return m[at + _F_TUNNEL], m[at + _F_CLIENT_FIRST] & 1 == m[_SOURCE_FIRST]
     place, outbound = _find_tunnel(s, row, w, parent, parent_outbound)
     known = place >= 0 and s.tunnels[place].inside_known and not _between_equals(row, w)
-    if known and _is_settled(s.tunnels[place], row):
+    # What this packet alone has corrected, another one may not.
+    if known and _is_settled(s.tunnels[place], row) and _known(s, row, w, signed(-1)) == place:
         m[at + _F_TUNNEL], m[at + _F_EPOCH] = place, m[_EPOCH]
         m[at + _F_CLIENT_FIRST] = vlan | (outbound == (m[_SOURCE_FIRST] != 0))
     return place, outbound
@@ -1252,9 +1253,9 @@ def _doubt(s: _State, place: int) -> int:
         doubt += 8
     if not tunnel.local:
         doubt += 4
-    if not _is_proved(tunnel):
-        doubt += 2
     if not tunnel.reasons & _SETUP_SEEN:
+        doubt += 2
+    if not _is_proved(tunnel):
         doubt += 1
     return doubt
 
@@ -2149,6 +2150,8 @@ def _converse(s: _State, row: Any, w: Any, at: int, place: int, outbound: bool) 
         return
     number, new = _conversation_of(s, row, w, at, place, outbound)
     conversation = s.conversations[number]
+    if conversation.from_outside == 1 and outbound == _by_originator(conversation, row, w):
+        return  # it runs against what it says
     _add_to(conversation, row, w)
     if conversation.exposure >= 0 and _meets_still(s, conversation):
         exposure = s.exposures[conversation.exposure]

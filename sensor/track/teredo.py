@@ -83,6 +83,7 @@ class Qualification:
     def ask(self, server: bytes, source: bytes, nonce: bytes | None) -> None:
         """A router solicitation of the client from its link-local address ``source``."""
         self.solicited = True
+        self.offered = False  # it asks, so it has none
         if nonce is not None:
             self.nonces.pop(nonce, None)  # it is the newest now
             self.nonces[nonce] = None
@@ -155,12 +156,6 @@ class Qualification:
         for said in (*reasons, *self._origin_reasons(origin, client)):
             self._note(said)
         return news
-
-    def confirm(self, time: int) -> None:
-        """Who was sent an answer unasked, for all that was seen, has spoken since."""
-        self.offered = False
-        if self.qualified_at is None:
-            self.qualified_at = time
 
     def _name_server(self, row: Observation, frame: bytes, answering: bytes) -> list[str]:
         """The server is the one that the prefix names; another address that answers is its second.

@@ -114,9 +114,6 @@ class Tracker:
         """
         tunnel = self.tunnels[place]
         tunnel.state = self.table.tunnel(place)
-        if tunnel.qualification.offered and tunnel.state.outbound:
-            tunnel.qualification.confirm(tunnel.state.last_outbound)
-            tunnel.phase = "qualified"
         return tunnel
 
     # events

@@ -26,6 +26,7 @@ from sensor.schema.words import (
 from sensor.track.identity import identity
 from sensor.track.layout import TunnelState
 from sensor.track.settings import TrackSettings
+from sensor.track.slots import NO_PARENT
 from sensor.track.teredo import Qualification
 from sensor.track.vantage import is_local, lies_inside, outer_ip, vlan_of
 from sensor.wire.addresses import SixRdDomain, embeddings, text
@@ -146,9 +147,11 @@ class Tunnel:
         """The inside host: seen itself, or named by its own trailers from behind the NAT."""
         if not self.state.inside_known:
             return None
+        # What a nested tunnel calls its ends is anybody's word; the host is who carries it.
+        if self.state.parent != NO_PARENT and self.around is None:
+            return None
         carrier = None if self.around is None else self.outermost.inside(settings)
         if carrier is not None:
-            # What a nested tunnel calls its ends is anybody's word; the host is who carries it.
             return carrier._replace(address=self.address)
         vlan, client = vlan_of(self.state), self.client
         zone = settings.zone_of(client.ip, vlan)

@@ -19,6 +19,7 @@ from tests.track.rows import (
     NONCE2,
     OTHER_MAPPED,
     RELAY,
+    RST,
     SERVER,
     STRANGER,
     SYN,
@@ -30,6 +31,7 @@ from tests.track.rows import (
     bubble,
     echo,
     flows,
+    row,
     solicitation,
     tcp,
 )
@@ -230,3 +232,56 @@ def test_a_client_that_has_shown_its_address_gives_way_to_no_stranger() -> None:
     sensor.finish()
     told = {(found.port, found.client) for found in sensor.exposures()}
     assert told == {(8080, MAPPED), (22, MAPPED)}
+
+
+# who answers in the name of whom he asks
+
+
+@pytest.mark.parametrize("answer", [SYN | ACK, RST | ACK], ids=["answered", "refused"])
+def test_nobody_answers_from_outside_for_whom_he_asks(answer: int) -> None:
+    sensor = qualified()
+    sensor.see(bubble(MAPPED, RELAY))
+    asked = handshake(RELAY, MAPPED)[0]
+    forged = tcp(
+        RELAY, MAPPED, TEREDO, NATIVE, (8080, 49138), answer,
+        tcp_sequence=5000, tcp_acknowledgement=1001,
+    )  # fmt: skip
+    sensor.see(asked, forged)
+    sensor.finish()
+    assert sensor.exposure().last_state.text in ("attempted", "reply-unseen")
+    assert sensor.exposure().state is sensor.exposure().last_state
+
+
+def test_a_forged_answer_does_not_hide_the_true_one() -> None:
+    sensor = qualified()
+    sensor.see(bubble(MAPPED, RELAY))
+    opening, true, _ = handshake(RELAY, MAPPED)
+    forged = tcp(
+        STRANGER, MAPPED, TEREDO, NATIVE, (8080, 49138), RST | ACK, tcp_acknowledgement=1001
+    )
+    sensor.see(opening, forged, true)
+    sensor.finish()
+    assert sensor.exposure().state.text == "answered"
+
+
+def test_a_datagram_is_answered_by_who_was_asked_alone() -> None:
+    sensor = qualified()
+    sensor.see(bubble(MAPPED, RELAY))
+    ends = {"inner_transport": 17, "has_transport": 1, "inner_length": 60}
+    asked = row(
+        RELAY, MAPPED, inner_source=NATIVE, inner_destination=TEREDO,
+        inner_source_port=4000, inner_destination_port=53, **ends,
+    )  # fmt: skip
+    answer = asked._replace(
+        inner_source=TEREDO, inner_destination=NATIVE,
+        inner_source_port=53, inner_destination_port=4000,
+    )  # fmt: skip
+    sensor.see(asked, answer)
+    assert sensor.exposure().state.text != "answered"
+    swapped = answer._replace(
+        outer_source=answer.outer_destination, outer_destination=answer.outer_source,
+        outer_source_port=answer.outer_destination_port,
+        outer_destination_port=answer.outer_source_port,
+    )  # fmt: skip
+    sensor.see(swapped)
+    assert sensor.exposure().state.text == "answered"

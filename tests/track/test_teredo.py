@@ -128,11 +128,13 @@ def test_an_answer_to_an_unseen_solicitation_qualifies_who_uses_it() -> None:
     assert sensor.tunnel().scope.midstream
 
 
-def test_who_was_known_by_its_address_before_qualifies_with_its_first_word() -> None:
+def test_who_asks_for_itself_has_not_taken_what_it_was_offered() -> None:
     sensor = Sensor()
-    sensor.see(advertisement(client=MAPPED), row(RELAY, MAPPED, inner_destination=TEREDO))
+    sensor.see(advertisement(), solicitation())
+    assert sensor.tunnel().state == "discovered", "the server has not answered"
+    sensor.see(row(CLIENT, RELAY))
     assert sensor.tunnel().state == "discovered"
-    sensor.see(row(MAPPED, RELAY))
+    sensor.see(advertisement())
     assert sensor.tunnel().state == "qualified"
 
 
