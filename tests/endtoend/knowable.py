@@ -94,6 +94,12 @@ class View:
         """Inside these are seen where a NAT sends packets back: still the same client's."""
         return any(mapping.public == end != mapping.inside for mapping in tunnel.mappings)
 
+    def ends(self) -> set[Endpoint]:
+        """All ends of packets that can be read."""
+        frames = list(self._labelled())
+        found = {frame.end for frame in frames} | {frame.destination for frame in frames}
+        return {end for end in found if end is not None}
+
     def doubtful(self) -> set[Endpoint]:
         """Ends of tunnels that may be told besides, for all that can be seen.
 

@@ -12,6 +12,8 @@ from sensor.schema.words import PORTED, Kind
 from tests.endtoend.knowable import STATES, Sides
 from tests.endtoend.stage import Stage, Told, each_scenario, each_vantage
 
+DEEPEST = 5  # tunnels inside each other that are always told
+
 # Ends of IPv4 with GRE's key; over UDP and TCP the client's end alone.
 Identity: TypeAlias = tuple[frozenset[bytes], int | None] | Endpoint
 
@@ -95,6 +97,8 @@ def test_without_a_word_of_its_operator_nothing_wrong_is_said(
     for exposure in told.exposures:
         truth = known[exposure.address, exposure.transport, exposure.port]
         assert exposure.state <= STATES[truth.state]
+    if told.view.from_inside and not told.view.public:  # private ends need no word
+        assert len(told.exposures) == len(stage.told(scenario, sides).exposures)
 
 
 @each_scenario
@@ -118,6 +122,16 @@ def test_what_is_exposed_is_behind_its_own_link(
 def test_tunnels_in_tunnels_are_named(stage: Stage, scenario: Scenario, sides: Sides) -> None:
     told = stage.told(scenario, sides)
     frames = (frame for side in sides for frame in told.view.truth.captures[side].labelled)
-    assert {tunnel.kind for tunnel in told.nested} == {
-        kind for frame in frames for kind in frame.within
-    }
+    # Between the same ends, each row of kinds is one tunnel inside another.
+    rows = {frame.within[: depth + 1] for frame in frames for depth in range(len(frame.within))}
+    parents = {tunnel.id: tunnel for tunnel in told.tunnels}
+    found = Counter(_row_of(tunnel, parents) for tunnel in told.nested)
+    assert all(count == 1 for count in found.values())
+    assert {row for row in rows if len(row) < DEEPEST} <= set(found) <= rows
+
+
+def _row_of(tunnel: TunnelRecord, parents: dict[str, TunnelRecord]) -> tuple[Kind, ...]:
+    """The kinds of the tunnels around one and its own, but for the outermost."""
+    if tunnel.parent is None:
+        return ()
+    return (*_row_of(parents[tunnel.parent], parents), tunnel.kind)

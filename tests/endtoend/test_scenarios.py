@@ -18,6 +18,13 @@ from tests.endtoend.stage import (
 )
 
 SECOND = 1_000_000_000
+DEEPEST = 5  # tunnels inside each other that are always told
+# What a story is made to overflow, or overflows on its way.
+FLOODED = {
+    "address-scan": {"promotions", "notices", "sightings", "hosts"},
+    "bubble-flood": {"notices", "peers"},
+    "peer-flood": {"notices", "peers"},
+}
 UNSCOPED = Scope(Vantage.UNKNOWN, both_directions=True, midstream=False)
 
 Record = TypeVar("Record", TunnelRecord, ExposureRecord)
@@ -34,7 +41,8 @@ def test_every_frame_is_what_its_maker_meant(stage: Stage, scenario: Scenario, s
     for number, frame in meant.items():
         rows = said[number]
         names = view.names(frame)
-        if rows[-1].anomalies & Anomaly.TOO_MANY_LAYERS:  # the rest is beyond the limit
+        if len(names) > DEEPEST and rows[-1].anomalies & Anomaly.TOO_MANY_LAYERS:
+            assert len(rows) >= DEEPEST
             names = names[: len(rows)]
         assert tuple(Kind(row.kind) for row in rows) == names
         assert rows[0].teredo_packet in view.packets(frame)
@@ -59,6 +67,14 @@ def test_tunnelled_frames_are_counted_exactly(
     kinds = Counter(told.view.names(frame)[0].text for frame in frames)
     assert set(told.ledger.kinds) == set(kinds)
     assert all(count <= kinds[kind] for kind, count in told.ledger.kinds.items())
+    assert sum(told.ledger.kinds.values()) == told.ledger.tunnelled
+
+
+@each_scenario
+@each_vantage
+def test_limits_are_hit_by_floods_alone(stage: Stage, scenario: Scenario, sides: Sides) -> None:
+    hit = stage.told(scenario, sides).limits_hit
+    assert set(hit) <= FLOODED.get(scenario.name, set())
 
 
 @each_scenario
@@ -71,12 +87,13 @@ def test_the_tunnels_are_those_that_exist(stage: Stage, scenario: Scenario, side
     doubtful = told.view.doubtful()
     assert known - doubtful <= set(found)
     for tunnel in told.teredo:
-        assert tunnel.client in known | doubtful or unanswered(tunnel)
+        assert tunnel.client in known | doubtful or unanswered(tunnel, told.view)
 
 
-def unanswered(tunnel: TunnelRecord) -> bool:
+def unanswered(tunnel: TunnelRecord, view: View) -> bool:
     """Whoever is sent well-formed packets may be a client; no more is said until it answers."""
-    return tunnel.state == "discovered" and not tunnel.scope.both_directions
+    said = tunnel.state == "discovered" and not tunnel.scope.both_directions
+    return said and tunnel.client in view.ends()
 
 
 def _seen(told: Told) -> list[tuple[TunnelRecord, Seen]]:
@@ -194,6 +211,25 @@ def test_exposures_are_those_that_happened(stage: Stage, scenario: Scenario, sid
         assert exposure.remotes_count == len(exposure.remotes)
         # A first packet that is lost on its way may be seen a second before one that arrives.
         assert abs(exposure.first_seen - min(opening.at for opening in truth.openings)) <= SECOND
+        assert exposure.remote in {opening.remote for opening in truth.openings}
+
+
+@each_scenario
+@each_vantage
+def test_what_is_said_of_an_exposure_fits_its_tunnel_and_its_proofs(
+    stage: Stage, scenario: Scenario, sides: Sides
+) -> None:
+    told = stage.told(scenario, sides)
+    tunnels = {tunnel.id: tunnel for tunnel in told.tunnels}
+    files = {stage.path(scenario, side): side for side in sides}
+    for exposure in told.exposures:
+        tunnel = tunnels[exposure.tunnel_id]
+        assert (exposure.client, exposure.tunnel_kind) == (tunnel.client, tunnel.kind)
+        assert exposure.inside == tunnel.inside
+        assert exposure.evidence
+        for proof in exposure.evidence:
+            labelled = told.view.truth.captures[files[proof.capture]].labelled
+            assert proof.frame in {frame.number for frame in labelled}
 
 
 @each_scenario

@@ -139,6 +139,16 @@ def test_a_site_hears_that_nobody_is_there(lab: Lab, tmp_path: Path) -> None:
     assert gate.stop() == 0
 
 
+def test_behind_a_configured_tunnel_it_hears_that_too(sites: Sites) -> None:
+    """From an address of the router's own: the kernel forwards nothing from its link-local one."""
+    near = sites.near
+    routes = ("--remote", DOOR, "--routes", "2001:3::/64")
+    gate = router(near.router, "6in4", "--local", GATE, *routes)
+    with pytest.raises(AssertionError, match=r"From 2001:2::1 .* Address unreachable"):
+        ping(near.host, sites.far.address)
+    assert gate.stop() == 0
+
+
 def test_isatap(sites: Sites) -> None:
     """The door is no router here but a host of the site, reached from the native network."""
     near, door = sites.near, sites.far.router

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 from typing import NamedTuple
@@ -24,7 +25,13 @@ from sensor.lab.live.endpoints import Place
 from sensor.lab.live.log import Log
 from sensor.lab.live.netlink import Route
 from sensor.lab.live.outer import Outer
-from sensor.lab.live.routing import METRIC, lead, need_own, warn_unless_forwarding
+from sensor.lab.live.routing import (
+    METRIC,
+    lead,
+    need_own,
+    own_global,
+    warn_unless_forwarding,
+)
 from sensor.lab.live.totals import Totals
 from sensor.lab.live.tun import Tun
 from sensor.lab.machine import RawMachine
@@ -120,6 +127,8 @@ def _opened(role: str, machine: RawMachine, mtu: int, place: Place) -> Iterator[
 
 def _router(settings: RouterSettings, networks: tuple[Network, ...]) -> _Router:
     local, rng = text(settings.local), SystemRandom()
+    if isinstance(settings, PeerSettings | GreSettings) and settings.own is None:
+        settings = replace(settings, own=own_global())
     match settings:
         case PeerSettings():
             ends = f"{local}, remote {text(settings.remote)}"

@@ -12,6 +12,8 @@ from sensor.wire.addresses import text
 METRIC = 1_024  # as the kernel gives to routes
 
 _FORWARDING = "/proc/sys/net/ipv6/conf/all/forwarding"
+_ADDRESSES = "/proc/net/if_inet6"
+_GLOBAL = "00"  # a scope, in the fourth column
 
 
 def need_own(local: bytes) -> None:
@@ -37,6 +39,19 @@ def lead(tun: Tun, route: Route) -> None:
             fix = f"is {text(route.source)} an address of this machine? `ip -6 address` lists them"
             raise ConfigError(f"no route from {text(route.source)}: {fix}") from error
         raise ConfigError(f"no route to {tun.name}: {error.strerror}") from error
+
+
+def own_global() -> bytes | None:
+    """An IPv6 address of this machine that others may know, where it has one.
+
+    Errors come from it: the kernel forwards nothing from a link-local address.
+    """
+    try:
+        with open(_ADDRESSES, encoding="ascii") as listed:
+            found = [line.split() for line in listed]
+    except OSError:  # no IPv6 at all
+        return None
+    return next((bytes.fromhex(line[0]) for line in found if line[3] == _GLOBAL), None)
 
 
 def warn_unless_forwarding(log: Log) -> None:

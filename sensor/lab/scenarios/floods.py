@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from sensor.errors import SensorError
 from sensor.lab.deviants import forgery
 from sensor.lab.deviants.scanner import GAP, Scanner, ScannerSettings
 from sensor.lab.deviants.weak_server import WeakServer
@@ -44,8 +45,9 @@ def address_scan(world: World) -> None:
     world.wait(3)
     scanner = _scan(world, alice, range(PORTS))
     world.wait(PORTS * GAP + 10)
-    if scanner.found == alice.address:
-        world.remote("burglar").fetch(alice, 80)
+    if scanner.found != alice.address:
+        raise SensorError("the scan has not found the client")
+    world.remote("burglar").fetch(alice, 80)
     world.wait(10)
 
 

@@ -13,7 +13,7 @@ from sensor.lab.scenarios.truth import CaptureTruth, Truth
 _HEAD = " ".join(
     (
         "# The scenarios\n\nMade by `sensor lab scenario table`; a test holds it to the scenarios.",
-        "*Frames* are those of tunnels of all in the capture, from inside and from outside.",
+        "*Frames* are those of tunnels, of all that each capture has.",
         "*Exposed* are the services of watched hosts that somebody opened: answered / refused /",
         "only tried. *Told from* names the attacks that an innocent story resembles.\n",
     )

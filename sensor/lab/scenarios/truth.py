@@ -1,4 +1,8 @@
-"""What is true of a story, as those who made it know it; nothing in it was decoded.
+"""What is true of a story, as those who made it know it.
+
+No decoder, tracker or detector has a part in it. With the codecs of ``sensor.wire`` alone are read
+back: outer ends, inner addresses (to look up who formed them), GRE keys, what trailers told, and
+how far a cut frame reaches.
 
 ``to_json`` writes one object, keys sorted. Times are RFC 3339 in UTC with nanoseconds; what is
 unknown or does not apply is left out. An end is ``{"ip", "port"}``.
@@ -13,11 +17,13 @@ unknown or does not apply is left out. An end is ``{"ip", "port"}``.
                that has no ends), ``doubled`` (true where a network delivered an earlier frame once
                more), ``flawed`` (true where it is not meant to be well formed), ``cut`` (true where
                the capture does not hold all of its inner header) and ``within`` (the kinds of
-               tunnels inside it, outermost first). All others are ordinary. And ``links``: the
-               tunnels other than Teredo's as they are seen there, each with ``kinds`` (all that its
-               packets are of), ``ends`` (by IPv4), ``client`` (the one of them that is the watched
-               network's), ``key`` (GRE's), ``senders``, and ``embedded`` (``address``, ``scheme``,
-               ``ip``: what IPv4 address an inner one was formed from, be that true or a lie)
+               tunnels inside it, outermost first). Of a datagram in fragments that is the frame
+               which completes it; its other fragments and all other frames are not in it. And
+               ``links``: the tunnels other than Teredo's as they are seen there, each with
+               ``kinds`` (all that its packets are of), ``ends`` (by IPv4), ``client`` (the one of
+               them that is the watched network's), ``key`` (GRE's), ``senders``, and ``embedded``
+               (``address``, ``scheme``, ``ip``: what IPv4 address an inner one was formed from, be
+               that true or a lie)
 ``networks``   of the watched place, ``pools``, the public addresses of its NAT, and ``sixrd``, the
                6rd domains there: what an operator knows
 ``tunnels``    one per client: ``name``, ``home``, ``watched`` (the captures are of a network on its
@@ -34,8 +40,8 @@ unknown or does not apply is left out. An end is ``{"ip", "port"}``.
 ``exposures``  one per service behind a tunnel that anybody opened: ``tunnel`` (its client, or who
                sends its packets), ``watched``, ``address``, ``transport``, ``port``, ``state``
                (``answered``, ``refused``, ``attempted``: the strongest outcome), ``openings``
-               (``remote``, ``by``: the opener's name, ``neighbour``: true where that is of the
-               watched network too, ``at``: when it arrived, ``outcome``)
+               (``remote``, ``by``: whose that address is, were it forged, ``neighbour``: true where
+               that is of the watched network too, ``at``: when it arrived, ``outcome``)
 ``tries``      what the story let anybody ask: ``by``, ``whom``, ``transport``, ``address``,
                ``port``, ``at``, ``answered`` (something came back), ``whole`` (all of it did)
 """
