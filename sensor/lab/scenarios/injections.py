@@ -51,6 +51,15 @@ def opening(source: bytes, destination: bytes, port: int) -> bytes:
     return ipv6.build(source, destination, tcp.PROTOCOL, segment)
 
 
+def answer(source: bytes, destination: bytes, port: int) -> bytes:
+    """What a service at ``port`` of the source would say to such an opening of the destination."""
+    segment = tcp.build(
+        source, destination, port, PORT,
+        sequence=0, acknowledgement=_SEQUENCE + 1, flags=tcp.SYN | tcp.ACK, window=_WINDOW,
+    )  # fmt: skip
+    return ipv6.build(source, destination, tcp.PROTOCOL, segment)
+
+
 def routed_echo(source: bytes, by_way_of: bytes, destination: bytes) -> bytes:
     """An echo request that asks its first receiver to send it on (RFC 5095 forbids that)."""
     request = icmpv6.build_echo_request(source, destination, Echo(1, 1, _ECHO_DATA))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sensor.lab.deviants.prober import Prober, ProberSettings
 from sensor.lab.network.raw_node import RawNode
 from sensor.lab.scenarios import sixtofour
-from sensor.lab.scenarios.injections import echo, inject, opening, routed_echo
+from sensor.lab.scenarios.injections import answer, echo, inject, opening, routed_echo
 from sensor.lab.scenarios.premises import FIRST_HOST
 from sensor.lab.scenarios.scenario import Scenario
 from sensor.lab.scenarios.sixinfour import (
@@ -61,6 +61,24 @@ def forged(world: World) -> None:
     world.wait(5)
 
 
+def answered_for(world: World) -> None:
+    """A stranger asks a service that nobody runs, and answers himself in the host's name."""
+    campus = world.campus("campus")
+    world.watch(campus)
+    host, far = campus.host("alice"), world.stranger("broker")
+    broker(world, far, host.address)
+    alice = world.tunnel_host(configured(world, host, far.address), USER, place=campus)
+    alice.hide(445)
+    alice.start()
+    victim, stranger = world.remote("victim"), world.stranger("stranger")
+    alice.ping(victim)
+    world.wait(2)
+    for inner in (opening(victim.address, USER, 445), answer(USER, victim.address, 445)):
+        inject(stranger, inner, host.address, Kind.SIXINFOUR, far.address)
+        world.wait(0.1)
+    world.wait(5)
+
+
 def source_inside(world: World) -> None:
     """From outside come packets with sources of the site itself, and with a routing header.
 
@@ -88,5 +106,6 @@ def source_inside(world: World) -> None:
 INTRUDERS = (
     Scenario("sixinfour-probe", "who of a campus unwraps protocol 41?", 405, probed),
     Scenario("broker-forged", "6in4 from others than the configured broker", 406, forged),
+    Scenario("answered-for", "a stranger answers in the name of whom he asks", 408, answered_for),
     Scenario("source-inside", "6in4 from outside with sources of the site", 407, source_inside),
 )

@@ -145,6 +145,6 @@ SIXINFOUR = (
     Scenario("sixinfour-errors", "ICMP errors that quote 6in4 packets", 403, errors),
     Scenario(
         "broker-user", "a tunnel broker's honest user", 404, honest_user,
-        against=("sixinfour-probe", "irc-behind-hop-by-hop", "broker-forged"),
+        against=("sixinfour-probe", "irc-behind-hop-by-hop", "broker-forged", "answered-for"),
     ),
 )  # fmt: skip

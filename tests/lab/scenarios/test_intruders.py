@@ -29,6 +29,14 @@ def test_a_user_refuses_strangers_but_not_one_with_the_brokers_address() -> None
     assert [tried.by for tried in truth.tries] == ["alice"]
 
 
+def test_who_answers_for_a_host_opens_nothing() -> None:
+    world, truth = told("answered-for")
+    assert services(truth) == {("alice", 445): "attempted"}
+    (alice,) = world.tunnelled
+    assert alice.stack.tcp.drops == {"silent": 1}
+    assert senders("answered-for", "inside") == {"alice": 1, "broker": 1, "stranger": 2}
+
+
 def test_sources_of_the_site_come_from_outside() -> None:
     world, truth = told("source-inside")
     assert senders("source-inside", "outside") == {"router": 1, "broker": 1, "stranger": 2}
