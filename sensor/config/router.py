@@ -8,7 +8,7 @@ from typing import Any
 from sensor.config.lab import Values, network
 from sensor.errors import ConfigError
 from sensor.lab.gre.settings import GreSettings
-from sensor.lab.sixinfour.places import is_unicast4
+from sensor.lab.sixinfour.places import is_unicast4, may_be_forwarded
 from sensor.lab.sixinfour.settings import (
     IsatapHostSettings,
     IsatapRouterSettings,
@@ -17,7 +17,7 @@ from sensor.lab.sixinfour.settings import (
     PeerSettings,
     SixToFourSettings,
 )
-from sensor.wire.addresses import packed
+from sensor.wire.addresses import UNSPECIFIED, packed
 
 Settings = (
     PeerSettings | GreSettings | SixToFourSettings | IsatapRouterSettings | IsatapHostSettings
@@ -35,6 +35,7 @@ _OWNERS = {
     "checksum": ("gre",),
 }
 _ISATAP_BITS = 64
+_EVERYWHERE: Network = (UNSPECIFIED, 0)
 
 
 def router_settings(values: Values) -> Settings:
@@ -70,7 +71,10 @@ def routes(values: Values) -> tuple[Network, ...]:
             "nothing is led to the tunnel: name the networks beyond it with --routes, or as"
             " router.routes in the settings"
         )
-    return tuple(map(network, values["routes"]))
+    return tuple(
+        _EVERYWHERE if network(named) == _EVERYWHERE else _unicast(named, "routes")
+        for named in values["routes"]
+    )
 
 
 def _need_own(values: Values) -> None:
@@ -98,6 +102,18 @@ def _other(named: str, local: bytes, key: str) -> bytes:
     return address
 
 
+def _unicast(named: str, key: str) -> Network:
+    """A network of addresses that routers pass on, from its first to its last."""
+    prefix, bits = network(named)
+    last = (int.from_bytes(prefix) | (1 << 128 - bits) - 1).to_bytes(16)
+    if not (may_be_forwarded(prefix) and may_be_forwarded(last)):
+        raise ConfigError(
+            f"router.{key}: {named} has addresses that no router passes on:"
+            " name a network of global or unique local unicast ones, such as 2001:db8:5::/64"
+        )
+    return prefix, bits
+
+
 def _isatap(
     values: Values, local: bytes, link: LinkSettings
 ) -> IsatapRouterSettings | IsatapHostSettings:
@@ -106,7 +122,7 @@ def _isatap(
     if "prl" in values:
         routers = tuple(_other(named, local, "prl") for named in values["prl"])
         return IsatapHostSettings(local, routers, link=link)
-    prefix, bits = network(values["prefix"])
+    prefix, bits = _unicast(values["prefix"], "prefix")
     if bits != _ISATAP_BITS:
         raise ConfigError(f"router.prefix has {bits} bits: an ISATAP site's has {_ISATAP_BITS}")
     return IsatapRouterSettings(local, prefix[: _ISATAP_BITS // 8], link=link)

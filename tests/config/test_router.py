@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -137,3 +138,26 @@ def test_the_other_end_is_another_machine(kind: str, key: str, named: str, fix: 
     value = (named,) if key == "prl" else named
     with pytest.raises(ConfigError, match=rf"router\.{key}: {fix}"):
         settings(kind=kind, local="192.0.2.1", **{key: value})
+
+
+NOT_PASSED_ON = ["ff00::/8", "ff0e::/64", "fe80::/10", "fe80::/64", "::/64", "::1/128", "f000::/4"]
+
+
+@pytest.mark.parametrize("named", [*NOT_PASSED_ON, "fec0::/10", "::/1", "8000::/1"])
+@pytest.mark.parametrize("kind", ["6in4", "gre"])
+def test_routes_are_of_addresses_that_routers_pass_on(kind: str, named: str) -> None:
+    fix = f"router.routes: {named} has addresses that no router passes on: name a network of"
+    with pytest.raises(ConfigError, match=re.escape(fix)):
+        routes(values(kind=kind, routes=("2001:3::/64", named)))
+
+
+@pytest.mark.parametrize("named", [*NOT_PASSED_ON, "::/0"])
+def test_a_prefix_is_of_addresses_that_routers_pass_on(named: str) -> None:
+    fix = f"router.prefix: {named} has addresses that no router passes on: name a network of"
+    with pytest.raises(ConfigError, match=re.escape(fix)):
+        settings(kind="isatap", local="192.0.2.1", prefix=named)
+
+
+@pytest.mark.parametrize("named", ["2000::/3", "fc00::/7", "fd00:5::/64", "64:ff9b::/96"])
+def test_global_and_unique_local_networks_may_be_named(named: str) -> None:
+    assert routes(values(kind="gre", routes=(named,))) == (lab.network(named),)

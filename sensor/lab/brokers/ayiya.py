@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv6Network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sensor.lab.brokers.seal import check_method, check_seal, seal
+from sensor.lab.brokers.seal import ahead, check_method, check_seal, seal
 from sensor.lab.brokers.settings import AyiyaAccount, AyiyaBrokerSettings, AyiyaClientSettings
 from sensor.lab.framing.endpoint import Responder, Timed
 from sensor.lab.framing.refusal import NOT_CONNECTED, NOT_IPV6, NOT_THE_SERVER, NOT_THEIRS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 UNKNOWN_IDENTITY = "unknown-identity"
 UNKNOWN_OPCODE = "unknown-opcode"
+REPLAYED = "replayed"  # signed once, and not newer than what is known
 
 _ECHOES = (ayiya.ECHO, ayiya.ECHO_FORWARD)
 _FORWARDS = (ayiya.FORWARD, ayiya.ECHO_FORWARD)
@@ -79,8 +80,15 @@ class AyiyaClient(Timed):
             self._deliver(packet)
 
 
+class _Place(NamedTuple):
+    """Where a client is, and the newest epoch it signed."""
+
+    end: Endpoint
+    epoch: int
+
+
 class AyiyaBroker(Responder):
-    """Each client is where its last signed packet came from, so that it may roam."""
+    """Each client is where its newest signed packet came from, so that it may roam."""
 
     def __init__(self, settings: AyiyaBrokerSettings, rng: Random) -> None:
         super().__init__(settings.local, Kind.AYIYA, settings.mtu, settings.own)
@@ -91,13 +99,13 @@ class AyiyaBroker(Responder):
             for account in settings.accounts
             for network in account.networks
         ]
-        self._ends: dict[bytes, Endpoint] = {}  # by identity, so no more than accounts
+        self._places: dict[bytes, _Place] = {}  # by identity, so no more than accounts
 
     def _carry(self, packet: bytes, now: float) -> None:
         account = self._account(packet[24:40])
         if account is None:
             raise Refused(NOT_SERVED)
-        if account.identity not in self._ends:
+        if account.identity not in self._places:
             raise Refused(NOT_CONNECTED)
         self._say(account, now, ayiya.FORWARD, IPV6, packet)
 
@@ -117,7 +125,7 @@ class AyiyaBroker(Responder):
     ) -> None:
         time = self._settings.epoch + now
         payload = seal(account.broker_identity, account.secret, opcode, next_header, body, time)
-        self._send(payload, self._ends[account.identity])
+        self._send(payload, self._places[account.identity].end)
 
     def _take(self, payload: bytes, source: Endpoint, now: float) -> None:
         header, body = _read(payload)
@@ -125,7 +133,7 @@ class AyiyaBroker(Responder):
         if account is None:
             raise Refused(UNKNOWN_IDENTITY)
         check_seal(header, body, account.secret, self._settings.epoch + now)
-        self._meet(account, source)
+        self._meet(account, source, header.epoch)
         packet = _act(header, body, partial(self._say, account, now))
         if packet is None:
             return
@@ -133,10 +141,18 @@ class AyiyaBroker(Responder):
             raise Refused(NOT_THEIRS)
         self._deliver(packet)
 
-    def _meet(self, account: AyiyaAccount, source: Endpoint) -> None:
-        if self._ends.get(account.identity) == source:
+    def _meet(self, account: AyiyaAccount, source: Endpoint, epoch: int) -> None:
+        """Who replays a packet must neither move its client nor be served in its name.
+
+        Epochs are in whole seconds, so that from where a client is many have the same.
+        """
+        known = self._places.get(account.identity)
+        stays = known is not None and known.end == source
+        if known is not None and ahead(epoch, known.epoch) < (0 if stays else 1):
+            raise Refused(REPLAYED)
+        self._places[account.identity] = _Place(source, epoch)
+        if stays:
             return
-        self._ends[account.identity] = source
         words = f"{text(account.identity)} is at {end_text(source)}"
         self._tell("client-connected", words, account.identity, source)
 

@@ -148,9 +148,20 @@ class BrokerDialogue:
         """What to say to that; Refused if it can be no message."""
         return b"".join(self._step(message) for message in self._messages.feed(text))
 
-    def forget(self) -> None:
-        """The rest of a message that has begun will not come."""
-        self._messages.forget()
+    def receive_one(self, text: bytes) -> bytes:
+        """What to say to a datagram: one answer, to the first message that has one.
+
+        The rest of it waits to be forgotten. Refused if it can be no message.
+        """
+        for message in self._messages.feed(text):
+            reply = self._step(message)
+            if reply or self._step == self._refuse:
+                return reply
+        return b""
+
+    def forget(self) -> bool:
+        """Whether something was left, of which the rest will not come."""
+        return self._messages.forget()
 
     def end(self) -> None:
         """The client is gone, with it its claim to an address."""
@@ -231,7 +242,7 @@ class BrokerDialogue:
 
     def _refuse(self, message: Message) -> bytes:
         """There is no more to be said."""
-        return _BAD_REQUEST
+        return b""
 
 
 def _check_success(message: Message) -> None:

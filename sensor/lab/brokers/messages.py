@@ -38,13 +38,15 @@ class Messages:
         if len(text) > LONGEST:
             raise Refused(MESSAGE_LIMIT)
         while (found := _first(text)) is not None:
-            message, text = found
+            message, self._kept = found
             yield message
+            text, self._kept = self._kept, b""
         self._kept = text
 
-    def forget(self) -> None:
-        """No more of the message that has begun will come."""
-        self._kept = b""
+    def forget(self) -> bool:
+        """Whether there was more than was taken, of which no more will come."""
+        kept, self._kept = self._kept, b""
+        return kept != b""
 
 
 def with_length(content: bytes) -> bytes:

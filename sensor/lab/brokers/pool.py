@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-import heapq
+from typing import TYPE_CHECKING
 
 from sensor.lab.brokers.settings import TspAccount, TspBrokerSettings
 
+if TYPE_CHECKING:
+    from random import Random
+
+_NUMBERS = 1 << 64
+
 
 class Pool:
-    """Those of accounts are theirs for good, anonymous clients get the lowest that is free."""
+    """Those of accounts are theirs for good, anonymous clients get one that is free.
 
-    def __init__(self, settings: TspBrokerSettings) -> None:
+    Nobody can guess which: who forges where its datagrams come from never learns the address that
+    it was offered.
+    """
+
+    def __init__(self, settings: TspBrokerSettings, rng: Random) -> None:
         self._own = {settings.own, *(account.address for account in settings.accounts)}
-        numbers = range(1, settings.pool + len(self._own) + 1)
-        addresses = (settings.prefix + number.to_bytes(8) for number in numbers)
-        self._free = [address for address in addresses if address not in self._own]
-        self._free = self._free[: settings.pool]  # sorted, and so a heap
+        self._prefix = settings.prefix
+        self._size = settings.pool
+        self._rng = rng
         self._taken: set[bytes] = set()
 
     def take(self, account: TspAccount | None) -> bytes | None:
         """An address for an account, or for nobody known; None: there is none left."""
         if account is not None:
             return account.address
-        if not self._free:
+        if len(self._taken) >= self._size:
             return None
-        address = heapq.heappop(self._free)
+        address = self._free()
         self._taken.add(address)
         return address
 
+    def _free(self) -> bytes:
+        """Of all there can be far fewer are taken, so that one is soon found."""
+        number = self._rng.randrange(1, _NUMBERS)
+        address = self._prefix + number.to_bytes(8)
+        while address in self._own or address in self._taken:
+            number = number % (_NUMBERS - 1) + 1
+            address = self._prefix + number.to_bytes(8)
+        return address
+
     def give_back(self, address: bytes) -> None:
-        if address in self._taken:
-            self._taken.remove(address)
-            heapq.heappush(self._free, address)
+        self._taken.discard(address)

@@ -52,9 +52,13 @@ def check_seal(header: ayiya.Header, body: bytes, secret: bytes, epoch: float) -
     """Refused unless it was signed with ``secret`` at about the time ``epoch``."""
     if not hmac.compare_digest(header.signature, _sign(header, body, secret)):
         raise Refused(BAD_SIGNATURE)
-    ahead = (header.epoch - int(epoch)) % _EPOCHS
-    if min(ahead, _EPOCHS - ahead) > SKEW:
+    if abs(ahead(header.epoch, int(epoch))) > SKEW:
         raise Refused(CLOCK_DIFFERS)
+
+
+def ahead(epoch: int, other: int) -> int:
+    """Seconds that a 32-bit epoch is later than another, negative if it is earlier."""
+    return (epoch - other + _EPOCHS // 2) % _EPOCHS - _EPOCHS // 2
 
 
 def _sign(header: ayiya.Header, body: bytes, secret: bytes) -> bytes:

@@ -12,7 +12,7 @@ from sensor.lab.brokers.dialogue import BrokerDialogue, ClientDialogue
 from sensor.lab.brokers.keepalive import answer, ask, is_answer
 from sensor.lab.brokers.messages import SUCCESS
 from sensor.lab.brokers.pool import Pool
-from sensor.lab.brokers.sessions import Session, Sessions
+from sensor.lab.brokers.sessions import Request, Session, Sessions
 from sensor.lab.brokers.settings import TspBrokerSettings, TspClientSettings, TspRequest
 from sensor.lab.brokers.tunnel import V6UDPV4, Agreement
 from sensor.lab.framing.endpoint import Timed, UdpEndpoint
@@ -43,6 +43,7 @@ UNANSWERED = 3  # keep-alives after which the tunnel is given up
 INCOMPLETE = "incomplete"  # a reply in which the broker says nothing whole
 NO_SESSION = "no-session"
 OLD_REQUEST = "old-request"
+SURPLUS = "surplus-words"  # of a datagram, behind what has its one answer
 
 _ECHO_DATA = bytes(range(8))
 _BEGINNING = b"VERSION="
@@ -172,12 +173,15 @@ class TspClient(Timed):
 
 
 class TspBroker(UdpEndpoint):
-    """Answers clients wherever they are; a tunnel's packets go where it was agreed on."""
+    """Answers clients wherever they are; a tunnel's packets go where it was agreed on.
+
+    A datagram has one answer at most. A tunnel stands once a packet came through it.
+    """
 
     def __init__(self, settings: TspBrokerSettings, rng: Random) -> None:
         super().__init__(settings.local, Kind.TSP, settings.mtu, settings.own)
         self._settings = settings
-        self._pool = Pool(settings)
+        self._pool = Pool(settings, rng)
         self._sessions = Sessions(settings.sessions, self.drops)
 
     def start(self, now: float) -> None:
@@ -203,27 +207,28 @@ class TspBroker(UdpEndpoint):
             return
         cursor = Cursor(payload)
         header = tsp.parse(cursor)
-        words = cursor.rest()
-        session = self._session(header, words, source, now)
-        self._sessions.heard(session, now)
-        if header != session.request:
-            session.request = header
-            session.reply = self._answer(session, words)
-        self._send(tsp.build(header.sequence, header.timestamp, session.reply), source)
-
-    def _session(self, header: tsp.Header, words: bytes, source: Endpoint, now: float) -> Session:
-        """The one that a request belongs to; Refused for one that is old, or out of nowhere."""
+        request = Request(header, cursor.rest())
         session = self._sessions.get(source)
-        begins = words.startswith(_BEGINNING)
-        if session is None and not begins:
-            raise Refused(NO_SESSION)
-        if session is not None and _is_old(header, session.request):
+        if session is None or request != session.request:
+            session = self._session(session, request, source, now)
+            session.reply = self._answer(session, request.words)
+            session.request = request
+        if session.tunnel is None:
+            self._sessions.heard(session, now)
+        if session.reply:
+            self._send(tsp.build(header.sequence, header.timestamp, session.reply), source)
+
+    def _session(
+        self, last: Session | None, request: Request, source: Endpoint, now: float
+    ) -> Session:
+        """The one that a new request belongs to; Refused for one that is old, or out of nowhere."""
+        if last is not None and _is_old(request, last.request):
             raise Refused(OLD_REQUEST)
-        if session is not None and (not begins or header == session.request):
-            return session
-        if session is not None:
-            self._sessions.end(session)
-        return self._begin(source, now)
+        if request.words.startswith(_BEGINNING):
+            return self._begin(source, now)
+        if last is None or last.dialogue.agreed is not None:
+            raise Refused(NO_SESSION)
+        return last
 
     def _begin(self, source: Endpoint, now: float) -> Session:
         dialogue = BrokerDialogue(self._settings, self._pool, source.ip, (V6UDPV4,))
@@ -232,22 +237,20 @@ class TspBroker(UdpEndpoint):
         return session
 
     def _answer(self, session: Session, words: bytes) -> bytes:
-        """What the dialogue says to a request; where it says nothing, that the request came."""
+        """What the dialogue says to a request; where it is at its goal, that the request came."""
+        dialogue = session.dialogue
         try:
-            reply = session.dialogue.receive(words)
+            reply = dialogue.receive_one(words)
         except Refused:
             self._sessions.end(session)
             raise
-        session.dialogue.forget()
-        agreed = session.dialogue.agreed
-        if agreed is not None and session.tunnel is None:
-            self._sessions.settle(session, agreed)
-            sentence = f"{text(agreed.address)} is at {end_text(session.end)}"
-            self._tell("client-connected", sentence, agreed.address, session.end)
-        return reply or SUCCESS
+        if dialogue.forget():
+            self.drops[SURPLUS] += 1
+        return reply if dialogue.agreed is None else SUCCESS
 
     def _receive_data(self, packet: bytes, source: Endpoint, now: float) -> None:
-        session = self._sessions.get(source)
+        self._settle(packet[8:24], source)
+        session = self._sessions.settled(source)
         if session is None or session.tunnel is None:
             raise Refused(NO_SESSION)
         if packet[8:24] != session.tunnel.address:
@@ -259,15 +262,25 @@ class TspBroker(UdpEndpoint):
         else:
             self._send(reply, source)
 
+    def _settle(self, address: bytes, source: Endpoint) -> None:
+        """Who sends from the address that it was offered has heard the offer: it is at that end."""
+        session = self._sessions.begun(source)
+        agreed = None if session is None else session.dialogue.agreed
+        if session is None or agreed is None or agreed.address != address:
+            return
+        self._sessions.settle(session, agreed)
+        sentence = f"{text(address)} is at {end_text(source)}"
+        self._tell("client-connected", sentence, address, source)
+
 
 def _is_data(payload: bytes) -> bool:
     return payload[:1] != b"" and payload[0] >> 4 == 6
 
 
-def _is_old(header: tsp.Header, last: tsp.Header | None) -> bool:
-    """Whether a request was sent before the last one, which its number and its time both say."""
-    if last is None or header == last:
+def _is_old(request: Request, last: Request | None) -> bool:
+    """Whether it was sent before the last one, which its number and its time both say."""
+    if last is None or request.header == last.header:
         return False
-    number = (last.sequence - header.sequence) % _SEQUENCES
-    stamp = (last.timestamp - header.timestamp) % _STAMPS
+    number = (last.header.sequence - request.header.sequence) % _SEQUENCES
+    stamp = (last.header.timestamp - request.header.timestamp) % _STAMPS
     return number < _SEQUENCES // 2 and stamp < _STAMPS // 2

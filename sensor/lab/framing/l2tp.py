@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FIRST_WAIT = 1.0  # seconds, doubled up to LONGEST_WAIT (RFC 2661 section 5.8)
 LONGEST_WAIT = 8.0
 TRANSMISSIONS = 6
+MOST_TUNNELS = 1 << 14  # whatever a server is told: a free number must be soon found
 
 UNKNOWN_TUNNEL = "unknown-tunnel"
 OUT_OF_ORDER = "out-of-order"
@@ -200,14 +201,14 @@ class _Tunnel:
 class L2tpServer(UdpEndpoint):
     """Answers clients; what was lost is said again when they ask again.
 
-    It asks nobody who they are: whoever has a tunnel may claim any address.
+    It asks nobody who they are: whoever has a tunnel may claim any address that no other end has.
     """
 
     def __init__(self, settings: L2tpServerSettings, rng: Random) -> None:
         super().__init__(settings.local, Kind.L2TP6, settings.mtu)
         self._rng = rng
         self._tunnels: Clients[int, _Tunnel] = Clients(
-            settings.tunnels, settings.silence, self.drops
+            min(settings.tunnels, MOST_TUNNELS), settings.silence, self.drops
         )
         self._theirs: dict[tuple[Endpoint, int], _Tunnel] = {}  # by the client's end and number
         self._addresses: dict[bytes, _Tunnel] = {}
@@ -326,8 +327,10 @@ class L2tpServer(UdpEndpoint):
             raise Refused(NOT_THEIRS)
         if tunnel.address == address:
             return
-        former = self._addresses.pop(address, None)
-        if former is not None:
+        former = self._addresses.get(address)
+        if former is not None and former.end != tunnel.end:
+            raise Refused(NOT_THEIRS)
+        if former is not None:  # its client has begun anew
             former.address = None
         self._addresses.pop(tunnel.address or b"", None)
         tunnel.address = address

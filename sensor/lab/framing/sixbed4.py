@@ -13,6 +13,7 @@ from sensor.lab.framing.endpoint import Timed
 from sensor.lab.framing.refusal import NOT_CONNECTED, NOT_THE_SERVER
 from sensor.lab.framing.relay import EmbeddingRelay
 from sensor.lab.framing.settings import SixBed4PeerSettings, SixBed4RouterSettings
+from sensor.lab.inner.allowance import Allowance
 from sensor.lab.inner.packets import LOCAL_HOP_LIMIT, inner_packet
 from sensor.lab.inner.refusal import BAD_CHECKSUM, MAPPING_DIFFERS, Refused
 from sensor.lab.teredo.link import end_text
@@ -39,7 +40,10 @@ LONGEST_WAIT = 60.0
 
 KEPT_ALIVE = 10  # times between two solicitations: nothing that was advertised is for ever
 
+ADVERTISEMENTS_A_SECOND = 100  # they are larger than what asks for them
+
 NO_PREFIX = "no-prefix"
+ADVERTISEMENTS_LIMITED = "advertisements-limited"
 
 PREFIX_LENGTH = 114  # bits; the others number the hosts behind one endpoint
 _PREFIX_FLAGS = 0xC0
@@ -117,26 +121,30 @@ class SixBed4Router(EmbeddingRelay):
 
     def __init__(self, settings: SixBed4RouterSettings, rng: Random) -> None:
         super().__init__(settings.local, Kind.SIXBED4, settings.prefix, parse_sixbed4, settings.mtu)
+        self._advertisements = Allowance(ADVERTISEMENTS_A_SECOND)
 
     def _take(self, payload: bytes, source: Endpoint, now: float) -> None:
         packet = inner_packet(payload)
         message = _neighbour_message(packet)
         if message is None:
-            self._check_peer(packet, source)
+            self._check_peer(packet, source, now)
             self._pass_on(packet, now)
         elif message.type == icmpv6.ROUTER_SOLICITATION:
-            self._advertise(packet[8:24], source)
+            self._advertise(packet[8:24], source, now)
 
-    def _check_peer(self, packet: bytes, source: Endpoint) -> None:
+    def _check_peer(self, packet: bytes, source: Endpoint, now: float) -> None:
         try:
             self._check_source(packet, source)
         except Refused as refusal:
             if str(refusal) == MAPPING_DIFFERS:
-                self._advertise(packet[8:24], source)
+                self._advertise(packet[8:24], source, now)
             raise
 
-    def _advertise(self, asking: bytes, source: Endpoint) -> None:
+    def _advertise(self, asking: bytes, source: Endpoint, now: float) -> None:
         """Tell a peer what its endpoint looks like from here, which is its prefix."""
+        if not self._advertisements.take(now):
+            self.drops[ADVERTISEMENTS_LIMITED] += 1
+            return
         network = build_sixbed4(self._prefix, LeakingAddress(source.ip, source.port, bytes(2)))
         prefix = PrefixInformation(PREFIX_LENGTH, _PREFIX_FLAGS, _FOR_EVER, _FOR_EVER, network)
         advertisement = RouterAdvertisement(

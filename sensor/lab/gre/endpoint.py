@@ -12,6 +12,8 @@ from sensor.lab.inner.errors import Errors
 from sensor.lab.inner.packets import inner_packet, is_whole
 from sensor.lab.inner.refusal import BAD_CHECKSUM, MALFORMED, TOO_BIG, Refused
 from sensor.lab.machine import Event, Outbox, OuterPacket
+from sensor.lab.sixinfour.places import is_odd
+from sensor.lab.sixinfour.refusal import ODD_SOURCE
 from sensor.schema.words import Kind
 from sensor.wire import gre, icmpv4, icmpv6
 from sensor.wire.cursor import Cursor
@@ -31,6 +33,8 @@ OUT_OF_SEQUENCE = "out-of-sequence"
 # After so many seconds without a packet in sequence any number is: RFC 2890 has no word for a
 # peer that began anew, or for a number that somebody forged.
 SEQUENCE_KEPT = 30.0
+# So far in front of the last may a number be: one forged far ahead would make the peer's own old.
+AHEAD = 1 << 16
 
 _MUST_BE_ZERO = 0x4C00  # of bits 1 to 5 those that are not key and sequence (RFC 2890 section 2)
 _SEQUENCE_SPAN = 1 << 32
@@ -131,6 +135,8 @@ class GreEndpoint:
         header = gre.parse(cursor)
         self._check(header, packet.payload)
         inner = inner_packet(cursor.rest())
+        if is_odd(inner[8:24]):
+            raise Refused(ODD_SOURCE)
         self._check_sequence(header.sequence, now)
         self._out.packets.append(inner)
 
@@ -145,13 +151,13 @@ class GreEndpoint:
             raise Refused(PROTOCOL_TYPE)
 
     def _check_sequence(self, number: int | None, now: float) -> None:
-        """RFC 2890 section 2.2; a number up to half of all back is old."""
+        """RFC 2890 section 2.2; what is not in front of the last is old, or nobody's."""
         if not self._settings.sequence:
             return
         if number is None:
             raise Refused(NO_SEQUENCE)
         if self._last is not None and now - self._heard < SEQUENCE_KEPT:
             ahead = (number - self._last) % _SEQUENCE_SPAN
-            if not 0 < ahead < _SEQUENCE_SPAN // 2:
+            if not 0 < ahead <= AHEAD:
                 raise Refused(OUT_OF_SEQUENCE)
         self._last, self._heard = number, now

@@ -93,7 +93,7 @@ def run_router(
         for prefix, bits in router.networks:
             lead(tun, Route(prefix, bits, METRIC) if bits else EVERYWHERE)
         if router.address is not None:
-            tun.add_address(router.address, _HOST_BITS)
+            _give(tun, router.address)
         log.say(f"{router.ends}, interface {tun.name}, user {user.name}")
         warn_unless_forwarding(log)
         _warn_of_the_kernels(router.machine, log)
@@ -123,6 +123,17 @@ def _opened(role: str, machine: RawMachine, mtu: int, place: Place) -> Iterator[
     log, totals = Log(role, sys.stderr), Totals("IPv4 packets")
     with closing(Outer(machine, totals)) as outer, closing(Tun(place.interface, mtu)) as tun:
         yield _Open(tun, log, user, Driver(machine, tun, outer, totals, log))
+
+
+def _give(tun: Tun, address: bytes) -> None:
+    """Add this machine's address in the tunnel; ConfigError where the kernel refuses."""
+    try:
+        tun.add_address(address, _HOST_BITS)
+    except OSError as error:
+        raise ConfigError(
+            f"interface {tun.name} cannot have {text(address)}: {error.strerror}. It follows from"
+            " --local, and for ISATAP from --prefix: choose another"
+        ) from error
 
 
 def _router(settings: RouterSettings, networks: tuple[Network, ...]) -> _Router:

@@ -79,7 +79,8 @@ def tsp_protocol41(world: World) -> None:
     settings = TspBrokerSettings(
         Endpoint(far.address, TSP_PORT), BROKER, NETWORK[:8], (TspAccount(NAME, PASSWORD, USER),)
     )
-    answering = BrokerDialogue(settings, Pool(settings), host.address, (V6V4,))
+    pool = Pool(settings, world.chance("pool"))
+    answering = BrokerDialogue(settings, pool, host.address, (V6V4,))
     asking = ClientDialogue(TspRequest(V6V4, host.address, NAME, PASSWORD))
     far.tcp.listen(TSP_PORT, Talk(answering).follow)
     call = host.tcp.connect(far.address, TSP_PORT, asking.start())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sensor.lab.deviants.loop import CarelessRouter
+from sensor.lab.deviants.loop import CarelessRelay, CarelessRouter
 from sensor.lab.network.raw_node import RawNode
 from sensor.lab.scenarios import isatap, sixtofour
 from sensor.lab.scenarios.scenario import Scenario
@@ -29,7 +29,7 @@ def sent_round(kind: type[IsatapRouter], world: World) -> None:
     """
     campus = world.campus("campus")
     world.watch(campus)
-    relay = sixtofour.relay(world, anycast=False).node.host.address
+    relay = sixtofour.relay(world, anycast=False, kind=CarelessRelay).node.host.address
     host = campus.host("router")
     isatap.note(world, host.address, isatap.PREFIX)
     machine = kind(IsatapRouterSettings(host.address, isatap.PREFIX), world.chance("router-end"))

@@ -37,13 +37,15 @@ def router(world: World, host: Host, relay: bytes = SIXTOFOUR_ANYCAST) -> RawNod
     return RawNode(machine, host)
 
 
-def relay(world: World, *, anycast: bool = True) -> Provider:
+def relay(
+    world: World, *, anycast: bool = True, kind: type[SixToFourRelay] = SixToFourRelay
+) -> Provider:
     """Leads from all 6to4 sites to the native Internet; with ``anycast`` as 192.88.99.1."""
     host = world.stranger("relay")
     if anycast:
         host.interface.addresses.append(SIXTOFOUR_ANYCAST)
     settings = SixToFourRelaySettings(host.address, (EVERYWHERE,), anycast)
-    machine = SixToFourRelay(settings, world.chance("relay-end"))
+    machine = kind(settings, world.chance("relay-end"))
     provider = world.provider(RawNode(machine, host), ALL_SITES)
     provider.start()
     return provider

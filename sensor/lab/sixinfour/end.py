@@ -6,20 +6,15 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Collection
 
-from sensor.lab.inner.allowance import Allowance
 from sensor.lab.inner.packets import is_whole
 from sensor.lab.inner.refusal import LOOP, MALFORMED, Refused
 from sensor.lab.machine import Event, Outbox, OuterPacket, RawMachine
 from sensor.lab.sixinfour.link import Link
 from sensor.lab.sixinfour.places import is_unicast4
-from sensor.lab.sixinfour.refusal import ERRORS_LIMITED, NOT_MINE, NOT_UNICAST, WRONG_PROTOCOL
+from sensor.lab.sixinfour.refusal import NOT_MINE, NOT_UNICAST, WRONG_PROTOCOL
 from sensor.lab.sixinfour.settings import LinkSettings
 from sensor.schema.words import Kind
 from sensor.wire import icmpv4, sixinfour
-
-# ICMPv4 errors that are passed on as ICMPv6 ones, a second and at once: whoever forges them
-# chooses whom they reach (RFC 4443 section 2.4 (f)).
-ERRORS_A_SECOND = 10
 
 
 class End(RawMachine):
@@ -37,7 +32,6 @@ class End(RawMachine):
         self._kind = kind
         self._out = Outbox()
         self._link = Link(settings, self.drops, self._out)
-        self._errors = Allowance(ERRORS_A_SECOND)
 
     @abstractmethod
     def _route(self, packet: bytes) -> bytes:
@@ -97,9 +91,7 @@ class End(RawMachine):
         if packet.destination not in self._addresses:
             raise Refused(NOT_MINE)
         if packet.protocol == icmpv4.PROTOCOL:
-            if not self._errors.take(now):
-                raise Refused(ERRORS_LIMITED)
-            self._link.complain(packet, self._own, self._route)
+            self._link.complain(packet, self._own, self._route, now=now)
             return
         if packet.protocol != sixinfour.PROTOCOL:
             raise Refused(WRONG_PROTOCOL)

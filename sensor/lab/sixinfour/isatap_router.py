@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensor.lab.inner.allowance import Allowance
 from sensor.lab.inner.refusal import LOOP, NOT_SERVED, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour import advertising
@@ -16,7 +17,7 @@ from sensor.lab.sixinfour.discovery import (
 )
 from sensor.lab.sixinfour.isatap import isatap_address
 from sensor.lab.sixinfour.node import NO_USE, Node
-from sensor.lab.sixinfour.places import may_be_forwarded
+from sensor.lab.sixinfour.places import leads_back, may_be_forwarded
 from sensor.lab.sixinfour.refusal import (
     EMBEDDED_DIFFERS,
     FORGED_SOURCE,
@@ -30,7 +31,6 @@ from sensor.wire import icmpv6
 from sensor.wire.addresses import (
     ALL_ROUTERS,
     LINK_LOCAL_PREFIX,
-    embeddings,
     is_link_local6,
     isatap,
 )
@@ -38,9 +38,15 @@ from sensor.wire.addresses import (
 if TYPE_CHECKING:
     from random import Random
 
+# Advertisements a second and at once: each is larger than the solicitation that asks for it, and
+# whoever forges one chooses who gets the answer.
+ADVERTISEMENTS_A_SECOND = 10
+
+ADVERTISEMENTS_LIMITED = "advertisements-limited"
+
 
 class IsatapRouter(Node):
-    """Without state: whom it speaks to is in every packet's addresses."""
+    """Knows no host: whom it speaks to is in every packet's addresses."""
 
     def __init__(self, settings: IsatapRouterSettings, rng: Random) -> None:
         """``rng`` is what every machine gets; a router of ISATAP leaves nothing to chance."""
@@ -50,6 +56,7 @@ class IsatapRouter(Node):
         self._prefix = settings.prefix
         self._lifetimes = Lifetimes(settings.lifetime, settings.preferred, settings.valid)
         self._address = address
+        self._allowance = Allowance(ADVERTISEMENTS_A_SECOND)
 
     @property
     def address(self) -> bytes:
@@ -60,7 +67,7 @@ class IsatapRouter(Node):
 
         As a source it would come from the next tunnel's router, as a destination go there.
         """
-        return any(ip == self._local for _, ip in embeddings(address, self._local, ()))
+        return leads_back(address, self._addresses)
 
     def _of_site(self, address: bytes) -> bool:
         return address.startswith(self._prefix)
@@ -88,7 +95,7 @@ class IsatapRouter(Node):
             raise Refused(EMBEDDED_DIFFERS)
         found = read(packet)
         if found is not None:
-            self._discover(found, outer.source)
+            self._discover(found, outer.source, now)
             return
         if destination != self.address:
             self._check_forwarding(source, destination)
@@ -106,21 +113,23 @@ class IsatapRouter(Node):
         if self.loops(destination):
             raise Refused(LOOP)
 
-    def _discover(self, found: Found, ip: bytes) -> None:
+    def _discover(self, found: Found, ip: bytes, now: float) -> None:
         mine = (self.link_local, self.address)
         if found.destination not in (*mine, ALL_ROUTERS):
             raise Refused(NOT_MINE)
         if found.message.type == icmpv6.ROUTER_SOLICITATION:
-            self._send(self._advertisement(found), ip)
+            self._send(self._advertisement(found, now), ip)
         elif found.message.type == icmpv6.NEIGHBOUR_SOLICITATION:
             self._send(self._answer_neighbour(found, mine, ROUTER), ip)
         else:
             raise Refused(NO_USE)
 
-    def _advertisement(self, found: Found) -> bytes:
+    def _advertisement(self, found: Found, now: float) -> bytes:
         """The answer to a solicitation, to the address that it came from."""
         found.router_solicitation()
         if not is_link_local6(found.source):
             raise Refused(FORGED_SOURCE)
+        if not self._allowance.take(now):
+            raise Refused(ADVERTISEMENTS_LIMITED)
         advertisement = advertising.build(self._prefix, self._lifetimes)
         return build_router_advertisement(self.link_local, found.source, advertisement)

@@ -6,24 +6,24 @@ from collections import Counter
 from collections.abc import Callable
 
 from sensor.errors import ConfigError
+from sensor.lab.inner.allowance import Allowance
 from sensor.lab.inner.errors import ADDRESS_UNREACHABLE, Errors
 from sensor.lab.inner.packets import inner_packet, is_whole
 from sensor.lab.inner.refusal import MALFORMED, TOO_BIG, Refused
 from sensor.lab.machine import Outbox, OuterPacket
 from sensor.lab.sixinfour import quote
-from sensor.lab.sixinfour.refusal import NOT_SENT, ODD_SOURCE
+from sensor.lab.sixinfour.places import is_odd
+from sensor.lab.sixinfour.refusal import ERRORS_LIMITED, NOT_SENT, ODD_SOURCE
 from sensor.lab.sixinfour.settings import LinkSettings
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6, ipv4, sixinfour
-from sensor.wire.addresses import (
-    COMPATIBLE_PREFIX,
-    MAPPED_PREFIX,
-    UNSPECIFIED,
-    is_multicast6,
-)
 
 LEAST_MTU = 1_280  # octets of an inner packet, where the MTU is static (RFC 4213 section 3.2.1)
 LARGEST_MTU = 1_480
+
+# ICMPv4 errors that are passed on as ICMPv6 ones, a second and at once: whoever forges them
+# chooses whom they reach (RFC 4443 section 2.4 (f)).
+ERRORS_A_SECOND = 10
 
 Route = Callable[[bytes], bytes]
 """To which IPv4 address an IPv6 packet goes; Refused for one that this end does not send."""
@@ -39,6 +39,7 @@ class Link:
         self._settings = settings
         self._drops = drops
         self._outbox = outbox
+        self._errors = Allowance(ERRORS_A_SECOND)
 
     def send(
         self,
@@ -58,7 +59,7 @@ class Link:
             return
         if len(packet) > self._settings.mtu:
             self._drops[TOO_BIG] += 1
-            self._tell(packet, own, icmpv6.TOO_BIG, 0, self._settings.mtu)
+            self._deliver(self._error(packet, own, icmpv6.TOO_BIG, 0, self._settings.mtu))
             return
         # "Don't fragment" stays clear: a static MTU asks for that (RFC 4213 section 3.2.1).
         tos = _traffic_class(packet) if self._settings.copy_class else 0
@@ -75,18 +76,26 @@ class Link:
         """
         try:
             inner = inner_packet(packet.payload)
-            if _is_odd(inner[8:24]):
+            if is_odd(inner[8:24]):
                 raise Refused(ODD_SOURCE)
         except Refused as refusal:
             self._drops[str(refusal)] += 1
             return None
         return inner
 
-    def complain(self, packet: OuterPacket, own: bytes | None, route: Route | None = None) -> None:
+    def complain(
+        self,
+        packet: OuterPacket,
+        own: bytes | None,
+        route: Route | None = None,
+        *,
+        now: float = 0.0,
+    ) -> None:
         """Tell the host of an ICMPv4 error about one of its packets (RFC 4213 section 3.4).
 
         Counted instead if it quotes too little, or what this end did not send: a packet from
         another address or, where ``route`` is given, one that it refuses or sends elsewhere.
+        Only what would be passed on counts against the limit: junk does not silence the rest.
         """
         try:
             found = quote.read(packet)
@@ -95,30 +104,32 @@ class Link:
         except Refused as refusal:
             self._drops[str(refusal)] += 1
             return
-        if found.mtu is None:
-            self._tell(found.inner, own, icmpv6.UNREACHABLE, ADDRESS_UNREACHABLE)
-        else:
-            mtu = max(found.mtu - ipv4.MIN_HEADER_LENGTH, LEAST_MTU)
-            self._tell(found.inner, own, icmpv6.TOO_BIG, 0, mtu)
+        error = self._translated(found, own)
+        if error is not None and not self._errors.take(now):
+            self._drops[ERRORS_LIMITED] += 1
+            return
+        self._deliver(error)
 
-    def _tell(
+    def _translated(self, found: quote.Quote, own: bytes | None) -> bytes | None:
+        """The ICMPv6 error that says what the ICMPv4 one did."""
+        if found.mtu is None:
+            return self._error(found.inner, own, icmpv6.UNREACHABLE, ADDRESS_UNREACHABLE)
+        mtu = max(found.mtu - ipv4.MIN_HEADER_LENGTH, LEAST_MTU)
+        return self._error(found.inner, own, icmpv6.TOO_BIG, 0, mtu)
+
+    def _error(
         self, packet: bytes, own: bytes | None, kind: int, code: int, parameter: int = 0
-    ) -> None:
+    ) -> bytes | None:
         """An ICMPv6 error for the host, which is on the link; nothing without an own address."""
         if own is None:
-            return
+            return None
         errors = Errors(own, self._drops, on_link=True)
-        error = errors.about(packet, kind, code, 0.0, parameter=parameter)
+        return errors.about(packet, kind, code, 0.0, parameter=parameter)
+
+    def _deliver(self, error: bytes | None) -> None:
         if error is not None:
             self._outbox.packets.append(error)
 
 
 def _traffic_class(packet: bytes) -> int:
     return (packet[0] & 0x0F) << 4 | packet[1] >> 4
-
-
-def _is_odd(source: bytes) -> bool:
-    """Multicast, loopback, IPv4-compatible or IPv4-mapped; the unspecified address is not."""
-    if source.startswith((COMPATIBLE_PREFIX, MAPPED_PREFIX)):
-        return source != UNSPECIFIED
-    return is_multicast6(source)

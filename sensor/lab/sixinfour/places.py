@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from sensor.lab.inner.errors import is_one_node
 from sensor.lab.sixinfour.settings import Network
-from sensor.wire.addresses import is_link_local6, is_multicast6, is_site_local6
+from sensor.wire.addresses import (
+    UNSPECIFIED,
+    embeddings,
+    is_link_local6,
+    is_multicast6,
+    is_site_local6,
+)
 
 _LOOPBACK, _MULTICAST = 127, 224  # first octets of IPv4; from the second on no host has one
 _SPECIAL = bytes(2)  # ::/16, where the unspecified, loopback and IPv4-made addresses are
@@ -21,6 +28,23 @@ def may_be_forwarded(address: bytes) -> bool:
     if address.startswith(_SPECIAL) or is_multicast6(address):
         return False
     return not (is_link_local6(address) or is_site_local6(address))
+
+
+def is_odd(source: bytes) -> bool:
+    """Multicast, loopback, IPv4-compatible or IPv4-mapped; the unspecified address is not.
+
+    No packet in a tunnel comes from there (RFC 4213 section 3.6).
+    """
+    return source != UNSPECIFIED and not is_one_node(source)
+
+
+def leads_back(address: bytes, local: Collection[bytes]) -> bool:
+    """Whether an IPv6 address embeds one of the IPv4 addresses ``local`` (RFC 6324 section 3.1).
+
+    If it is of another prefix than the tunnel's own, then what is sent to it comes back by
+    another kind of tunnel, and what has it as source seems to come from there.
+    """
+    return any(ip == end for end in local for _, ip in embeddings(address, end, ()))
 
 
 def within(address: bytes, networks: Sequence[Network]) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensor.lab.inner.packets import at_its_end, passed_on
-from sensor.lab.inner.refusal import HOP_LIMIT, NOT_SERVED, Refused
+from sensor.lab.inner.refusal import HOP_LIMIT, LOOP, NOT_SERVED, Refused
 from sensor.lab.machine import Event, OuterPacket
 from sensor.lab.sixinfour.end import End
-from sensor.lab.sixinfour.places import is_unicast4, may_be_forwarded
+from sensor.lab.sixinfour.places import is_unicast4, leads_back, may_be_forwarded
 from sensor.lab.sixinfour.refusal import (
     EMBEDDED_DIFFERS,
     FORGED_SOURCE,
@@ -150,6 +150,8 @@ class SixRdRelay(_SixRd):
             raise Refused(FORGED_SOURCE)
         if not may_be_forwarded(source):
             raise Refused(NOT_FORWARDED)
+        if self._leads_back(source):
+            raise Refused(LOOP)
         return self._other(edge)
 
     def _take(self, packet: bytes, outer: OuterPacket, now: float) -> None:
@@ -159,12 +161,18 @@ class SixRdRelay(_SixRd):
         if not may_be_forwarded(packet[24:40]):
             raise Refused(NOT_FORWARDED)
         edge = self._embedded(packet[24:40])
-        if edge is None:
-            self._out.packets.append(packet)
-        elif edge == outer.source:
+        if edge == outer.source:
             self._return(packet, edge)
-        else:
+            return
+        if edge is not None:
             raise Refused(FULL_TURN)
+        if self._leads_back(packet[24:40]):
+            raise Refused(LOOP)
+        self._out.packets.append(packet)
+
+    def _leads_back(self, address: bytes) -> bool:
+        """Whether another tunnel's address embeds the relay's; the domain's own have checks."""
+        return self._embedded(address) is None and leads_back(address, self._addresses)
 
     def _return(self, packet: bytes, edge: bytes) -> None:
         """What an edge sends to itself goes back to it, a hop later."""

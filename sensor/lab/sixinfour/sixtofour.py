@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sensor.lab.inner.refusal import LOOP, NOT_GLOBAL, NOT_SERVED, Refused
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.end import End
-from sensor.lab.sixinfour.places import may_be_forwarded, within
+from sensor.lab.sixinfour.places import leads_back, may_be_forwarded, within
 from sensor.lab.sixinfour.refusal import (
     EMBEDDED_DIFFERS,
     FORGED_SOURCE,
@@ -78,7 +78,7 @@ class SixToFourRelay(End):
         site = sixtofour(packet[24:40])
         if site is None or not self._serves(packet[8:24]):
             raise Refused(NOT_SERVED)
-        if site == SIXTOFOUR_ANYCAST:
+        if site == SIXTOFOUR_ANYCAST or self.loops(packet[8:24]):
             raise Refused(LOOP)
         return self._other(_public(site))
 
@@ -90,7 +90,13 @@ class SixToFourRelay(End):
             raise Refused(FULL_TURN)
         if not self._serves(packet[24:40]):
             raise Refused(NOT_SERVED)
+        if self.loops(packet[24:40]):
+            raise Refused(LOOP)
         self._out.packets.append(packet)
+
+    def loops(self, address: bytes) -> bool:
+        """Whether a native address leads back to this relay by another tunnel (RFC 6324)."""
+        return leads_back(address, self._addresses)
 
     def _serves(self, address: bytes) -> bool:
         native = may_be_forwarded(address) and sixtofour(address) is None

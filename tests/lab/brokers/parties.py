@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from sensor.lab.brokers.ayiya import AyiyaBroker, AyiyaClient
+from sensor.lab.brokers.messages import with_length
 from sensor.lab.brokers.settings import (
     AyiyaAccount,
     AyiyaBrokerSettings,
@@ -32,6 +33,13 @@ TSP_END = Endpoint(SERVER.ip, 3_653)
 PREFIX = packed("2001:db8:5:5::")[:8]
 TSP_OWN = PREFIX + (1).to_bytes(8)
 CAROL = TspAccount("carol", "secret", packed("2001:db8:5:5::ca"))
+
+BLIND = (  # what a client says over UDP, which needs to hear nothing for it
+    b"VERSION=2.0.0\r\n",
+    b"AUTHENTICATE ANONYMOUS\r\n",
+    with_length(b'<tunnel action="create" type="v6udpv4"/>'),
+    with_length(b'<tunnel action="accept"/>'),
+)
 
 
 def ayiya_client(**settings: Any) -> AyiyaClient:

@@ -85,9 +85,37 @@ def test_its_address_is_its_identity() -> None:
 def test_a_client_roams() -> None:
     pair = ayiya_pair()
     pair.nat = {INSIDE: OTHER, OTHER: INSIDE}
+    pair.wait(1)
     assert pair.up(UP) == [UP]
     assert [event.end for event in events(pair.server)] == [PUBLIC, OTHER]
     assert pair.down(DOWN) == [DOWN]
+
+
+def test_a_replayed_packet_moves_nobody_and_is_not_answered() -> None:
+    pair = ayiya_pair()
+    pair.wait(10)
+    pair.up(UP)
+    events(pair.server)
+    for sent in (pair.sent[0], pair.sent[-1]):
+        pair.server.receive_datagram(sent.payload, OTHER, SERVER, pair.now)
+    assert pair.server.drops == {"replayed": 2}
+    assert pair.server.ipv6_to_deliver() == []
+    assert pair.server.datagrams_to_send() == []
+    assert events(pair.server) == []
+    assert pair.down(DOWN) == [DOWN]
+
+
+def test_from_where_a_client_is_what_is_older_is_not_taken_again() -> None:
+    pair = ayiya_pair()
+    pair.up(UP)
+    old = pair.sent[-1].payload
+    pair.server.receive_datagram(old, PUBLIC, SERVER, pair.now)
+    assert pair.server.ipv6_to_deliver() == [UP]
+    pair.wait(1)
+    assert pair.up(UP) == [UP]
+    pair.server.receive_datagram(old, PUBLIC, SERVER, pair.now)
+    assert pair.server.drops == {"replayed": 1}
+    assert pair.server.ipv6_to_deliver() == []
 
 
 def said(

@@ -10,9 +10,18 @@ from hypothesis import given
 from sensor.lab.inner.packets import inner_packet
 from sensor.wire import ayiya, tsp
 from sensor.wire.cursor import Cursor
-from tests.lab.brokers.parties import ACCOUNTS, ayiya_broker, ayiya_client, tsp_broker, tsp_client
+from tests.lab.brokers.parties import (
+    ACCOUNTS,
+    BLIND,
+    PREFIX,
+    TSP_END,
+    ayiya_broker,
+    ayiya_client,
+    tsp_broker,
+    tsp_client,
+)
 from tests.lab.framing.hostile import Troubled, stories
-from tests.lab.framing.parties import OTHER, SERVER
+from tests.lab.framing.parties import NATIVE, OTHER, SERVER, data
 
 SESSIONS = 3
 
@@ -49,7 +58,7 @@ def test_ayiya(story: tuple[list[Any], list[str]]) -> None:
     broker = ayiya_broker()
 
     def within() -> bool:
-        return len(broker._ends) <= len(ACCOUNTS)
+        return len(broker._places) <= len(ACCOUNTS)
 
     play(Troubled(ayiya_client(), broker, story[1], is_ayiya, within), story[0], 120)
 
@@ -84,6 +93,23 @@ def test_every_truncation_is_taken_or_refused(source: Any) -> None:
                 for machine in (client, server):
                     machine.receive_datagram(each.payload[:length], source, SERVER, 1.0)
         assert client.drops.total() + server.drops.total() > len(before)
+
+
+def test_blind_dialogues_take_nobodys_place() -> None:
+    """Whoever never hears the broker has what it was offered until the next one comes."""
+    broker = tsp_broker(sessions=SESSIONS, pool=SESSIONS)
+    for port in range(1, 50):
+        end = OTHER._replace(port=port)
+        for number, words in enumerate(BLIND):
+            broker.receive_datagram(tsp.build(number, 0, words), end, TSP_END, 0.0)
+        guess = data(PREFIX + (port + 1).to_bytes(8), NATIVE)
+        broker.receive_datagram(guess, end, TSP_END, 0.0)
+    assert broker.ipv6_to_deliver() == []
+    broker.datagrams_to_send()
+    troubled = Troubled(tsp_client(), broker, [], is_tsp, lambda: True)
+    troubled.start()
+    assert troubled.client.address is not None
+    troubled.check_recovery(0.0)
 
 
 def test_a_broker_under_a_flood_still_serves_whom_it_served() -> None:

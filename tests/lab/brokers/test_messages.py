@@ -39,8 +39,18 @@ def test_pieces_do_not_matter(cuts: list[int]) -> None:
 def test_what_has_begun_can_be_forgotten() -> None:
     messages = Messages()
     assert list(messages.feed(b"half of a li")) == []
-    messages.forget()
+    assert messages.forget()
+    assert not messages.forget()
     assert list(messages.feed(b"line\r\n")) == [Message(b"line")]
+
+
+def test_what_was_not_taken_is_kept_or_forgotten() -> None:
+    messages = Messages()
+    assert next(messages.feed(b"one\r\ntwo\r\n")) == Message(b"one")
+    assert list(messages.feed(b"three\r\n")) == [Message(b"two"), Message(b"three")]
+    assert next(messages.feed(b"one\r\ntwo\r\n")) == Message(b"one")
+    assert messages.forget()
+    assert list(messages.feed(b"three\r\n")) == [Message(b"three")]
 
 
 @pytest.mark.parametrize("field", [b"", b"x", b"-1", b"1 2", b"12345", b"0x10", b"\xb2"])

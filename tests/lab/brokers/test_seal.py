@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sensor.errors import DecodeError
-from sensor.lab.brokers.seal import SKEW, check_method, check_seal, seal
+from sensor.lab.brokers.seal import SKEW, ahead, check_method, check_seal, seal
 from sensor.lab.inner.refusal import Refused
 from sensor.wire import ayiya
 from sensor.wire.cursor import Cursor
@@ -81,3 +81,11 @@ def test_other_methods_are_refused(change: dict[str, Any]) -> None:
 def test_headers_are_those_that_sixxs_sent(captures: Path) -> None:
     """The first octets of a packet of theirs, up to the time."""
     assert SEALED[:4] in (captures / "zeek" / "ayiya3.pcap").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "other", "seconds"),
+    [(5, 5, 0), (7, 5, 2), (5, 7, -2), (1, (1 << 32) - 1, 2), ((1 << 32) - 1, 1, -2)],
+)
+def test_epochs_go_round(epoch: int, other: int, seconds: int) -> None:
+    assert ahead(epoch, other) == seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.lab.brokers.parties import tsp_settings
 from tests.lab.framing.parties import ALICE, BROKER, PUBLIC, SERVER
 
 SETTINGS = tsp_settings()
-POOL = Pool(SETTINGS)
+POOL = Pool(SETTINGS, Random(1))
 AGREED = Agreement(V6UDPV4, ALICE, PUBLIC.ip, BROKER, SERVER.ip, 30)
 
 
@@ -46,6 +47,21 @@ def test_an_address_has_one_session() -> None:
         sessions.settle(each, AGREED)
     assert sessions.of_address(ALICE) is two
     assert sessions.get(one.end) is None
+
+
+def test_a_tunnel_stays_until_the_next_one_of_its_end_has_settled() -> None:
+    sessions = Sessions(9, Counter())
+    old, broken, new = session(1), session(1), session(1)
+    sessions.begin(old)
+    sessions.settle(old, AGREED)
+    sessions.begin(broken)
+    sessions.begin(new)
+    assert (sessions.settled(old.end), sessions.begun(old.end)) == (old, new)
+    assert (sessions.get(old.end), len(sessions)) == (new, 2)
+    sessions.settle(new, AGREED._replace(address=BROKER))
+    assert (sessions.settled(old.end), sessions.begun(old.end)) == (new, None)
+    assert (sessions.of_address(ALICE), sessions.of_address(BROKER)) == (None, new)
+    assert len(sessions) == 1
 
 
 def test_tunnels_stay_where_strangers_go() -> None:

@@ -12,8 +12,8 @@ from sensor.schema.words import Kind, TeredoPacket
 from sensor.wire import icmpv6, tsp
 from sensor.wire.cursor import Cursor
 from tests.lab.brokers.parties import (
+    BLIND,
     CAROL,
-    PREFIX,
     TSP_END,
     TSP_OWN,
     tsp_broker,
@@ -22,7 +22,7 @@ from tests.lab.brokers.parties import (
 )
 from tests.lab.framing.parties import INSIDE, NATIVE, OTHER, PUBLIC, Pair, data, events, hand
 
-FIRST = PREFIX + (2).to_bytes(8)
+FIRST = tsp_pair().client.address or b""
 UP, DOWN = data(FIRST, NATIVE), data(NATIVE, FIRST)
 
 
@@ -117,14 +117,15 @@ def test_any_packet_of_the_broker_shows_that_it_lives() -> None:
 
 
 def test_a_silent_client_is_forgotten_and_its_address_is_free() -> None:
-    pair = tsp_pair()
+    pair = Pair(tsp_client(), tsp_broker(pool=1))
+    pair.start()
     pair.server.handle_timer(180.0)
     assert [event.what for event in events(pair.server)] == ["client-connected", "client-lost"]
     assert pair.down(DOWN) == []
     assert pair.server.drops == {"not-served": 1}
     again = Pair(tsp_client(), pair.server, 200.0)
     again.start()
-    assert again.client.address == FIRST
+    assert again.client.address not in (None, FIRST)
 
 
 def test_requests_are_repeated_ever_more_slowly_and_then_given_up() -> None:
@@ -195,9 +196,13 @@ def test_a_client_that_begins_anew_gets_a_new_tunnel() -> None:
     pair = tsp_pair()
     again = Pair(TspClient(pair.client._settings, pair.client._rng), pair.server, 5.0)  # type: ignore[attr-defined]
     again.start()
-    assert again.client.address == FIRST
-    assert again.up(UP) == [UP]
-    assert not pair.server.drops
+    address = again.client.address
+    assert address not in (None, FIRST)
+    assert address is not None
+    packet = data(address, NATIVE)
+    assert again.up(packet) == [packet]
+    assert again.down(DOWN) == []
+    assert pair.server.drops == {"not-served": 1}
 
 
 def hear(pair: Pair, payload: bytes, source: Endpoint) -> None:
@@ -214,7 +219,8 @@ def hear(pair: Pair, payload: bytes, source: Endpoint) -> None:
         (b"", PUBLIC, "malformed"),
         (b"\x45" + UP, PUBLIC, "malformed"),
         (tsp.build(9, 0, b"AUTHENTICATE ANONYMOUS\r\n"), OTHER, "no-session"),
-        (tsp.build(9, 0, bytes(9_000)), PUBLIC, "message-limit"),
+        (tsp.build(9, 0, b"VERSION=" + bytes(9_000)), OTHER, "message-limit"),
+        (tsp.build(9, 0, bytes(9_000)), PUBLIC, "no-session"),
         (tsp.build(9, 0, b"VERSION=2.0.0\r\n"), Endpoint(bytes(4), 9), "no-host-there"),
     ],
 )
@@ -293,4 +299,65 @@ def test_what_is_broken_off_is_not_joined_with_what_follows() -> None:
     pair.server.receive_datagram(tsp.build(2, 0, text), PUBLIC, TSP_END, 0.0)
     replies = texts(pair.server.datagrams_to_send())
     assert replies[0].startswith(b"CAPABILITY ")
-    assert replies[1].startswith(b"200 Success\r\n500 ")
+    assert replies[1:] == [b"200 Success\r\n"]
+    assert pair.server.drops == {"surplus-words": 2}
+
+
+def test_a_small_request_has_no_large_reply() -> None:
+    pair = Pair(tsp_client(), tsp_broker())
+    hear(pair, tsp.build(1, 0, b"VERSION=2.0.0\r\n" + b"\r\n" * 4_000), PUBLIC)
+    hear(pair, tsp.build(2, 0, b"\r\n" * 4_000), PUBLIC)
+    hear(pair, tsp.build(3, 0, b"\r\n" * 4_000), PUBLIC)
+    hear(pair, tsp.build(3, 0, b""), PUBLIC)
+    replies = texts(pair.server.datagrams_to_send())
+    assert [reply[:4] for reply in replies] == [b"CAPA", b"300 "]
+    assert max(map(len, replies)) < 100
+    assert pair.server.drops == {"surplus-words": 3}
+
+
+def test_a_repeated_number_with_other_words_is_no_repetition() -> None:
+    pair = Pair(tsp_client(), tsp_broker())
+    hear(pair, tsp.build(1, 0, b"VERSION=2.0.0\r\n"), PUBLIC)
+    hear(pair, tsp.build(1, 0, b""), PUBLIC)
+    hear(pair, tsp.build(1, 0, b"AUTHENTICATE ANONYMOUS\r\n"), PUBLIC)
+    replies = texts(pair.server.datagrams_to_send())
+    assert [reply[:4] for reply in replies] == [b"CAPA", b"200 "]
+
+
+@pytest.mark.parametrize(
+    "words", [(b"VERSION=2.0.0\r\n",), (b"VERSION=9\r\n",), (b"VERSION=" + bytes(9_000),), BLIND]
+)
+def test_a_forger_at_a_clients_end_ends_no_tunnel(words: tuple[bytes, ...]) -> None:
+    pair = tsp_pair()
+    for number, each in enumerate(words):
+        hear(pair, tsp.build(9 + number, 0, each), PUBLIC)
+    pair.server.datagrams_to_send()
+    assert pair.up(UP) == [UP]
+    assert pair.down(DOWN) == [DOWN]
+
+
+def test_a_forgers_requests_keep_no_tunnel() -> None:
+    pair = tsp_pair()
+    for now in range(30, 180, 30):
+        pair.server.receive_datagram(
+            tsp.build(9 + now, 0, b"VERSION=2.0.0\r\n"), PUBLIC, TSP_END, float(now)
+        )
+    pair.server.handle_timer(180.0)
+    assert [event.what for event in events(pair.server)] == ["client-connected", "client-lost"]
+
+
+def test_only_a_packet_from_the_offered_address_settles_a_tunnel() -> None:
+    pair = Pair(tsp_client(), tsp_broker(sessions=1))
+    for number, each in enumerate(BLIND):
+        hear(pair, tsp.build(number, 0, each), PUBLIC)
+    assert [reply[:4] for reply in texts(pair.server.datagrams_to_send())][-1] == b"200 "
+    assert events(pair.server) == []
+    hear(pair, data(CAROL.address, NATIVE), PUBLIC)
+    hear(pair, DOWN, PUBLIC)
+    assert pair.server.drops == {"no-session": 2}
+    assert pair.down(DOWN) == []
+    hear(pair, UP, PUBLIC)
+    assert [event.address for event in events(pair.server)] == [FIRST]
+    pair.server.send_ipv6(DOWN, 0.0)
+    assert [sent.payload for sent in pair.server.datagrams_to_send()] == [DOWN]
+    assert pair.server.ipv6_to_deliver() == [UP]

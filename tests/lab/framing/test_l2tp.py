@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from sensor.lab.framing import control
-from sensor.lab.framing.l2tp import TRANSMISSIONS, L2tpClient, L2tpServer
+from sensor.lab.framing.l2tp import MOST_TUNNELS, TRANSMISSIONS, L2tpClient, L2tpServer
 from sensor.lab.framing.settings import L2tpServerSettings
 from sensor.lab.machine import Datagram
 from sensor.schema.records import Endpoint
@@ -192,13 +192,25 @@ def test_a_client_that_begins_anew_takes_its_address_along() -> None:
     both = pair()
     both.up(UP)
     again = Pair(L2tpClient(l2tp_client()._settings, both.client._rng), both.server)  # type: ignore[attr-defined]
-    again.nat = {INSIDE: OTHER, OTHER: INSIDE}
     again.start()
     assert again.up(UP) == [UP]
     assert again.down(DOWN) == [DOWN]
-    assert both.up(UP) == [UP]
-    assert both.down(DOWN) == [DOWN]
     assert not both.server.drops
+
+
+def test_an_address_is_its_clients_while_the_tunnel_lives() -> None:
+    both = pair()
+    both.up(UP)
+    thief = Pair(L2tpClient(l2tp_client()._settings, Random(9)), both.server)
+    thief.nat = {INSIDE: OTHER, OTHER: INSIDE}
+    thief.start()
+    assert thief.up(UP) == []
+    assert both.server.drops == {"source-not-theirs": 1}
+    assert both.down(DOWN) == [DOWN]
+    both.client.stop(1.0)
+    both.settle()
+    assert thief.up(UP) == [UP]
+    assert thief.down(DOWN) == [DOWN]
 
 
 @pytest.mark.parametrize("source", [packed("fe80::1"), bytes(16), packed("ff0e::1")])
@@ -322,3 +334,13 @@ def test_each_tunnel_has_a_number_of_its_own() -> None:
         server.receive_datagram(request, PUBLIC, L2TP_END, 0.0)
     sent = [Cursor(each.payload, 12) for each in server.datagrams_to_send()]
     assert [control.read(cursor).tunnel for cursor in sent] == [0xFFFF, 1, 2]
+
+
+def test_a_free_number_is_left_whatever_a_server_is_told() -> None:
+    server = l2tp_server(tunnels=1 << 20)
+    for number in range(MOST_TUNNELS + 1):
+        end = Endpoint(OTHER.ip, 1 + number)
+        request = l2tp.build_control(0, 0, 0, 0, control.start(1, b"", 7))
+        server.receive_datagram(request, end, L2TP_END, 0.0)
+    assert server.drops == {"client-evicted": 1}
+    assert len(server._tunnels) == MOST_TUNNELS

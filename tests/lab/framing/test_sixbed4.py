@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from sensor.lab.framing.sixbed4 import LONGEST_WAIT
+from sensor.lab.framing.sixbed4 import ADVERTISEMENTS_A_SECOND, LONGEST_WAIT
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6, ipv6, sixbed4
@@ -157,3 +157,14 @@ def test_strangers_packets_are_not_passed_on() -> None:
     router.receive_datagram(data(NATIVE, SIXBED4_CLIENT), PUBLIC, ROUTER, 0.0)
     assert router.drops == {"not-served": 1}
     assert router.datagrams_to_send() == []
+
+
+@pytest.mark.parametrize("packet", [sixbed4.build_solicitation(), UP])
+def test_advertisements_are_limited(packet: bytes) -> None:
+    router = sixbed4_router()
+    for _ in range(ADVERTISEMENTS_A_SECOND + 5):
+        router.receive_datagram(packet, OTHER, ROUTER, 0.0)
+    assert len(router.datagrams_to_send()) == ADVERTISEMENTS_A_SECOND
+    assert router.drops["advertisements-limited"] == 5
+    router.receive_datagram(packet, OTHER, ROUTER, 1.0)
+    assert len(router.datagrams_to_send()) == 1

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sensor.lab.gre.endpoint import SEQUENCE_KEPT
+from sensor.lab.gre.endpoint import AHEAD, SEQUENCE_KEPT
 from sensor.lab.machine import OuterPacket
 from sensor.schema.words import Kind
 from sensor.wire import gre, icmpv4, icmpv6, ipv6
-from sensor.wire.addresses import text
+from sensor.wire.addresses import packed, text
 from sensor.wire.cursor import Cursor
 from tests.lab.framing.parties import ALICE, NATIVE, data
 from tests.lab.gre.parties import EAST, OWN, THIRD, WEST, carried, east, outer, west
@@ -84,6 +84,16 @@ def test_what_is_not_taken_is_counted(packet: OuterPacket, word: str) -> None:
     assert machine.ipv6_to_deliver() == []
 
 
+@pytest.mark.parametrize("source", ["ff02::1", "::1", "::1.2.3.4", "::ffff:1.2.3.4"])
+def test_sources_that_nobody_has_are_refused(source: str) -> None:
+    machine = west(sequence=True)
+    forged = gre.build(gre.IPV6, data(packed(source), NATIVE), sequence=900)
+    machine.receive_packet(outer(forged), 0.0)
+    assert machine.drops == {"ipv6-source-odd": 1}
+    machine.receive_packet(numbered(5), 0.0)
+    assert machine.ipv6_to_deliver() == [PACKET]
+
+
 def test_bits_that_rfc_2784_lets_receivers_ignore_are_ignored() -> None:
     machine = west()
     machine.receive_packet(outer(b"\x03\xf8" + GOOD[2:]), 0.0)
@@ -136,9 +146,15 @@ def test_numbers_wrap() -> None:
     assert taken([top - 1, top, 0, top, 1]) == [True, True, True, False, True]
 
 
-def test_half_of_all_numbers_are_new() -> None:
-    assert taken([0, 0x7FFFFFFF]) == [True, True]
-    assert taken([0, 0x80000000]) == [True, False]
+def test_numbers_are_new_up_to_so_far_ahead() -> None:
+    assert taken([0, AHEAD]) == [True, True]
+    assert taken([0, AHEAD + 1]) == [True, False]
+    assert taken([0xFFFFFFFF, AHEAD - 1, 0x80000000]) == [True, True, False]
+
+
+def test_one_forged_number_does_not_silence_the_peer() -> None:
+    for forged in (AHEAD + 6, 0x7FFFFFFF, 0x80000000):
+        assert taken([5, forged, 6, 7]) == [True, False, True, True]
 
 
 def test_a_number_is_needed() -> None:

@@ -6,8 +6,18 @@ from collections import Counter
 
 import pytest
 
-from sensor.lab.inner.errors import A_SECOND, LONGEST, NO_SOURCE, TOO_MANY, Errors
+from sensor.lab.inner.errors import (
+    A_SECOND,
+    ABOUT_MULTICAST,
+    LONGEST,
+    NO_SOURCE,
+    NOT_ONE_NODE,
+    TOO_MANY,
+    Errors,
+    is_one_node,
+)
 from sensor.wire import icmpv6, ipv6, udp
+from sensor.wire.addresses import packed, text
 from sensor.wire.cursor import Cursor
 from tests.lab.teredo.parties import CLIENT, NATIVE, RELAY_LOCAL, RELAY_SOURCE, data, echo
 
@@ -59,6 +69,36 @@ def test_a_long_packet_is_quoted_in_part() -> None:
 )
 def test_errors_redirects_and_later_fragments_are_not_told_of(packet: bytes, told: bool) -> None:
     assert (about(packet) is not None) == told
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["ff02::1", "ff0e::5", "::", "::1", "::1.2.3.4", "::ffff:1.2.3.4", text(RELAY_SOURCE)],
+)
+def test_who_is_not_one_other_node_is_told_nothing(source: str) -> None:
+    drops: Counter[str] = Counter()
+    errors = Errors(RELAY_SOURCE, drops)
+    for _ in range(A_SECOND):
+        assert about(data(packed(source), CLIENT), errors) is None
+    assert drops == {NOT_ONE_NODE: A_SECOND}
+    assert about(data(NATIVE, CLIENT), errors) is not None  # the allowance is whole
+
+
+@pytest.mark.parametrize("source", ["fe80::1", "2001:db8::80", "fd00::1", "::1:0:0", "::fffe:0:0"])
+def test_one_node(source: str) -> None:
+    assert is_one_node(packed(source))
+    assert about(data(packed(source), CLIENT)) is not None
+
+
+def test_only_the_mtu_is_told_of_what_went_to_a_group() -> None:
+    drops: Counter[str] = Counter()
+    errors = Errors(RELAY_SOURCE, drops)
+    packet = data(NATIVE, packed("ff0e::5"))
+    assert about(packet, errors) is None
+    assert drops == {ABOUT_MULTICAST: 1}
+    told = errors.about(packet, icmpv6.TOO_BIG, 0, 0.0, parameter=1_280)
+    assert told is not None
+    assert told[24:40] == NATIVE
 
 
 def test_only_so_many_a_second() -> None:

@@ -17,6 +17,7 @@ from sensor.lab.gre.settings import GreSettings
 from sensor.lab.live import privileges, routers, routing
 from sensor.lab.live.endpoints import Place
 from sensor.lab.live.routers import RouterSettings, run_isatap_host, run_router
+from sensor.lab.live.tun import Tun
 from sensor.lab.sixinfour.settings import (
     IsatapHostSettings,
     IsatapRouterSettings,
@@ -223,6 +224,18 @@ class TestRefused:
     def test_a_private_address_for_6to4(self) -> None:
         with pytest.raises(ConfigError, match=r"10\.0\.0\.1 gives no 6to4 prefix: name a global"):
             run_router(SixToFourSettings(packed("10.0.0.1")), PLACE)
+
+    @pytest.mark.parametrize("settings", [ISATAP, SixToFourSettings(HERE, None)])
+    def test_an_address_that_the_kernel_does_not_give(
+        self, settings: RouterSettings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(tun: Tun, address: bytes, bits: int) -> None:
+            raise OSError(99, "Cannot assign requested address")
+
+        monkeypatch.setattr(Tun, "add_address", refuse)
+        text = "interface six cannot have 200[12]:.*: Cannot assign .* --prefix: choose another"
+        with pytest.raises(ConfigError, match=text):
+            run_router(settings, PLACE)
 
     def test_an_address_of_another_machine(self) -> None:
         text = r"192\.0\.2\.2 is no address of this machine"

@@ -33,7 +33,7 @@ def test_a_dialogue_ends_in_the_same_tunnel_on_both_sides() -> None:
     alice, far = hosts(world)
     tap = Tap(world.internet)
     settings = TspBrokerSettings(Endpoint(FAR, TSP_PORT), BROKER, NETWORK[:8])
-    answering = BrokerDialogue(settings, Pool(settings), ALICE, (V6V4,))
+    answering = BrokerDialogue(settings, Pool(settings, world.chance("pool")), ALICE, (V6V4,))
     asking = ClientDialogue(TspRequest(V6V4, ALICE))
     far.tcp.listen(TSP_PORT, Talk(answering).follow)
     call = alice.tcp.connect(FAR, TSP_PORT, asking.start())

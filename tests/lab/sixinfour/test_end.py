@@ -8,8 +8,16 @@ import pytest
 
 from sensor.lab.inner.refusal import LENGTH, LOOP, MALFORMED
 from sensor.lab.machine import RawMachine
-from sensor.lab.sixinfour.end import ERRORS_A_SECOND
-from sensor.lab.sixinfour.refusal import ERRORS_LIMITED, NOT_MINE, NOT_UNICAST, WRONG_PROTOCOL
+from sensor.lab.sixinfour.link import ERRORS_A_SECOND
+from sensor.lab.sixinfour.refusal import (
+    ERRORS_LIMITED,
+    NO_ERROR,
+    NOT_MINE,
+    NOT_SENT,
+    NOT_UNICAST,
+    WRONG_PROTOCOL,
+)
+from sensor.wire import icmpv4, icmpv6, ipv6
 from sensor.wire.addresses import packed
 from tests.lab.sixinfour.ends import (
     BORDER,
@@ -161,4 +169,21 @@ def test_only_so_many_errors_a_second_are_passed_on() -> None:
     assert len(machine.ipv6_to_deliver()) == ERRORS_A_SECOND
     assert machine.drops == {ERRORS_LIMITED: 5}
     machine.receive_packet(error_about(sent), 101.0)
+    assert len(machine.ipv6_to_deliver()) == 1
+
+
+def test_what_is_not_passed_on_silences_no_error() -> None:
+    """Junk, errors about others' packets, and errors about errors, as many as may come."""
+    machine = peer()
+    machine.send_ipv6(data(NEAR, FAR), 0.0)
+    (sent,) = machine.packets_to_send()
+    quoted = icmpv6.build_error(NEAR, FAR, icmpv6.UNREACHABLE, 0, data(FAR, NEAR))
+    about_an_error = sent._replace(payload=ipv6.build(NEAR, FAR, icmpv6.PROTOCOL, quoted))
+    for _ in range(3 * ERRORS_A_SECOND):
+        machine.receive_packet(error_about(sent, icmpv4.REDIRECT), 100.0)
+        machine.receive_packet(error_about(sent._replace(destination=STRANGER)), 100.0)
+        machine.receive_packet(error_about(about_an_error), 100.0)
+    assert machine.ipv6_to_deliver() == []
+    assert machine.drops == {NO_ERROR: 3 * ERRORS_A_SECOND, NOT_SENT: 3 * ERRORS_A_SECOND}
+    machine.receive_packet(error_about(sent), 100.0)
     assert len(machine.ipv6_to_deliver()) == 1

@@ -16,7 +16,11 @@ from sensor.lab.inner.refusal import (
 )
 from sensor.lab.machine import OuterPacket
 from sensor.lab.sixinfour.isatap import isatap_address
-from sensor.lab.sixinfour.isatap_router import IsatapRouter
+from sensor.lab.sixinfour.isatap_router import (
+    ADVERTISEMENTS_A_SECOND,
+    ADVERTISEMENTS_LIMITED,
+    IsatapRouter,
+)
 from sensor.lab.sixinfour.node import NO_USE
 from sensor.lab.sixinfour.refusal import (
     EMBEDDED_DIFFERS,
@@ -251,3 +255,17 @@ def test_it_is_at_one_address_and_says_when_it_stops(router: IsatapRouter) -> No
     event = router.next_event()
     assert event is not None
     assert event.what == "stopped"
+
+
+def test_it_advertises_only_so_often(router: IsatapRouter) -> None:
+    damaged = SOLICITATION[:-1] + b"\1"
+    for packet in (damaged, SOLICITATION):
+        for _ in range(ADVERTISEMENTS_A_SECOND + 5):
+            router.receive_packet(outer(HOST, ROUTER, packet), 100.0)
+    assert len(router.packets_to_send()) == ADVERTISEMENTS_A_SECOND
+    assert router.drops == {
+        BAD_CHECKSUM: ADVERTISEMENTS_A_SECOND + 5,
+        ADVERTISEMENTS_LIMITED: 5,
+    }
+    router.receive_packet(outer(HOST, ROUTER, SOLICITATION), 101.0)
+    assert len(router.packets_to_send()) == 1

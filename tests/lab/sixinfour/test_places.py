@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sensor.lab.sixinfour.places import is_unicast4, may_be_forwarded, within
+from sensor.lab.sixinfour.places import (
+    is_odd,
+    is_unicast4,
+    leads_back,
+    may_be_forwarded,
+    within,
+)
 from sensor.wire.addresses import packed
 
 
@@ -57,3 +63,27 @@ def test_networks_hold_what_their_leading_bits_say(address: str, inside: bool) -
 def test_no_bits_hold_all_and_no_network_nothing() -> None:
     assert within(packed("2001:db8::1"), ((bytes(16), 0),))
     assert not within(packed("2001:db8::1"), ())
+
+
+@pytest.mark.parametrize(
+    ("source", "odd"),
+    [
+        ("ff02::1", True), ("::1", True), ("::1.2.3.4", True), ("::ffff:1.2.3.4", True),
+        ("::", False), ("fe80::1", False), ("::1:0:0", False), ("2001:db8::1", False),
+    ],
+)  # fmt: skip
+def test_sources_that_no_packet_in_a_tunnel_has(source: str, odd: bool) -> None:
+    assert is_odd(packed(source)) == odd
+
+
+@pytest.mark.parametrize(
+    ("address", "back"),
+    [
+        ("2002:cb00:7105::1", True), ("2002:c058:6301::1", True), ("2002:cb00:7106::1", False),
+        ("2001:db8::5efe:203.0.113.5", True), ("2001:db8::200:5efe:192.88.99.1", True),
+        ("2001:db8::5efe:203.0.113.6", False), ("2001:db8::203.0.113.5", False),
+    ],
+)  # fmt: skip
+def test_what_embeds_a_local_address_leads_back(address: str, back: bool) -> None:
+    assert leads_back(packed(address), (packed("203.0.113.5"), packed("192.88.99.1"))) == back
+    assert not leads_back(packed(address), ())

@@ -472,7 +472,8 @@ def test_icmp_errors_count_where_its_packets_went() -> None:
     quoted = ipv4.build(HOST, NODES_GROUP, sixinfour.PROTOCOL, group)
     error = icmpv4.build_error(icmpv4.TIME_EXCEEDED, 0, quoted)
     host.receive_packet(OuterPacket(STRANGER, HOST, icmpv4.PROTOCOL, error), 0.0)
-    assert len(host.ipv6_to_deliver()) == 1
+    assert host.ipv6_to_deliver() == []
+    assert host.drops["error-about-multicast"] == 1
 
 
 def test_a_stopped_host_has_no_address_and_no_timer() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from sensor.lab.inner.refusal import HOP_LIMIT, LOOP, NOT_SERVED
-from sensor.lab.machine import Event
+from sensor.lab.machine import Event, RawMachine
 from sensor.lab.sixinfour.refusal import (
     EMBEDDED_DIFFERS,
     FORGED_SOURCE,
@@ -16,11 +18,13 @@ from sensor.lab.sixinfour.refusal import (
     NOT_UNICAST,
     ODD_SOURCE,
 )
+from sensor.lab.sixinfour.settings import SixToFourRelaySettings
 from sensor.lab.sixinfour.sixrd import PROBE_WAIT, SixRdEdge
+from sensor.lab.sixinfour.sixtofour import SixToFourRelay
 from sensor.schema.records import Endpoint
 from sensor.schema.words import Kind
 from sensor.wire import icmpv6, ipv6
-from sensor.wire.addresses import SixRdDomain, packed, text
+from sensor.wire.addresses import SixRdDomain, build_isatap, build_sixtofour, packed, text
 from sensor.wire.cursor import Cursor
 from tests.lab.sixinfour.ends import (
     BORDER,
@@ -28,6 +32,7 @@ from tests.lab.sixinfour.ends import (
     EDGE,
     NATIVE,
     OTHER_EDGE,
+    REMOTE,
     STRANGER,
     border,
     carried,
@@ -204,6 +209,8 @@ def test_a_relay_carries_both_ways() -> None:
         (HERE, home(BORDER), EDGE, FULL_TURN),
         (HERE, packed("ff0e::1"), EDGE, NOT_FORWARDED),
         (HERE, packed("fe80::1"), EDGE, NOT_FORWARDED),
+        (HERE, build_sixtofour(BORDER), EDGE, LOOP),
+        (HERE, build_isatap(NATIVE[:8], BORDER), EDGE, LOOP),
     ],
 )
 def test_what_a_relay_does_not_carry_out(
@@ -224,6 +231,8 @@ def test_what_a_relay_does_not_carry_out(
         (packed("fe80::1"), HERE, NOT_FORWARDED),
         (bytes(16), HERE, NOT_FORWARDED),
         (NATIVE, home(BORDER), LOOP),
+        (build_sixtofour(BORDER), HERE, LOOP),
+        (build_isatap(NATIVE[:8], BORDER), HERE, LOOP),
     ],
 )
 def test_what_a_relay_does_not_carry_in(source: bytes, destination: bytes, word: str) -> None:
@@ -337,3 +346,36 @@ def test_an_edge_that_embeds_all_bits_speaks_across_the_internet() -> None:
     assert sent.destination == STRANGER
     other.receive_packet(sent, 0.0)
     assert other.ipv6_to_deliver() == [packet]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        # From the one relay as the other's site, to the other as the one's.
+        (build_sixtofour(PUBLIC_EDGE), home(REMOTE, domain=WHOLE)),
+        (home(REMOTE, domain=WHOLE), build_sixtofour(PUBLIC_EDGE)),
+    ],
+)
+def test_no_packet_goes_round_between_two_relays(source: bytes, destination: bytes) -> None:
+    """A loop of RFC 6324: what comes out of the one relay, the native side gives to the other."""
+    served = ((packed("2000::"), 3),)
+    ends: tuple[RawMachine, ...] = (
+        border(WHOLE, PUBLIC_EDGE),
+        SixToFourRelay(SixToFourRelaySettings(REMOTE, served), Random(1)),
+    )
+    carried_in = 0
+    native = [data(source, destination)]
+    for _ in range(8):
+        for machine in ends:
+            for packet in native:
+                machine.send_ipv6(packet, 0.0)
+        sent = [packet for machine in ends for packet in machine.packets_to_send()]
+        carried_in += len(sent)
+        for outer in sent:
+            for machine in ends:
+                if outer.destination in machine.addresses:
+                    machine.receive_packet(outer, 0.0)
+        native = [packet for machine in ends for packet in machine.ipv6_to_deliver()]
+    assert carried_in <= 1
+    assert native == []
+    assert sum(machine.drops[LOOP] for machine in ends) == 1

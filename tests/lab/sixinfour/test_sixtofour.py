@@ -15,7 +15,7 @@ from sensor.lab.sixinfour.refusal import (
     ODD_SOURCE,
 )
 from sensor.schema.words import Kind
-from sensor.wire.addresses import SIXTOFOUR_ANYCAST, build_sixtofour, packed, text
+from sensor.wire.addresses import SIXTOFOUR_ANYCAST, build_isatap, build_sixtofour, packed, text
 from tests.lab.sixinfour.ends import (
     LOCAL,
     NATIVE,
@@ -241,3 +241,15 @@ def test_a_site_and_a_native_host_speak_through_the_relay() -> None:
     assert (answer.source, answer.destination) == (SIXTOFOUR_ANYCAST, LOCAL)
     site.receive_packet(answer, 0.0)
     assert site.ipv6_to_deliver() == [data(NATIVE, OWN_SITE)]
+
+
+@pytest.mark.parametrize("embedded", [LOCAL, SIXTOFOUR_ANYCAST])
+def test_no_packet_goes_round_by_isatap_and_a_relay(embedded: bytes) -> None:
+    """RFC 6324: a served address that leads to the relay by another kind of tunnel."""
+    machine = relay(anycast=True)
+    circle = build_isatap(NATIVE[:8], embedded)
+    hear(machine, data(OTHER_SITE, circle), REMOTE, LOCAL)
+    machine.send_ipv6(data(circle, OTHER_SITE), 0.0)
+    assert machine.ipv6_to_deliver() == []
+    assert machine.packets_to_send() == []
+    assert machine.drops == {LOOP: 2}
