@@ -39,7 +39,7 @@ GRE = {
 }
 # The kernel looks for routers and groups on each link, from a link-local address of its own; the
 # end that is there first hears that the other one is not there yet.
-CHATTER = {"forged-source", "icmp-error", "not-served"}
+CHATTER = {"forged-source", "icmp-error", "not-served", "error-about-multicast"}
 # The kernel's modules serve all namespaces: this end's has no tunnel for what the other end sends.
 QUIET = """
 table ip quiet {
