@@ -228,7 +228,7 @@ class View:
 
     def changes_known(self, seen: Seen) -> bool:
         """From inside all of them; outside another mapping is another tunnel."""
-        return seen.end == seen.tunnel.inside
+        return self.from_inside or seen.end == seen.tunnel.inside
 
     def _own_mappings(self, seen: Seen) -> list[Endpoint]:
         """Of an end other than the client's first one."""

@@ -18,18 +18,24 @@ from sensor.schema.records import Endpoint
 GUESSES = 20  # of a nonce of 32 bits
 
 
-def mapped_spoof(world: World) -> None:
-    """Somebody elsewhere claims to be the peer, or clients that do not exist; then forges IPv4."""
+def friends(world: World) -> tuple[ClientParty, ClientParty]:
+    """Two clients, of whom the watched one has read the other's page."""
     home, other = world.home("home", CONE), world.home("other", PORT_RESTRICTED)
     world.watch(home)
     alice, bob = home.client("alice"), other.client("bob")
-    mallory, chance = world.stranger("mallory"), world.chance("mallory-claims")
     bob.serve(80)
     alice.start()
     bob.start()
     world.wait(3)
     alice.fetch(bob, 80)
     world.wait(3)
+    return alice, bob
+
+
+def mapped_spoof(world: World) -> None:
+    """Somebody elsewhere claims to be the peer, or clients that do not exist; then forges IPv4."""
+    alice, bob = friends(world)
+    mallory, chance = world.stranger("mallory"), world.chance("mallory-claims")
     claims = [forgery.claim(bob.address)] * 5
     claims += [forgery.invented(chance, SERVER) for _ in range(15)]
     fire(mallory, _spoofed(alice, own_end(mallory), claims), gap=0.1)
@@ -51,16 +57,8 @@ def _spoofed(
 
 def takeover(world: World) -> None:
     """A stranger claims to be the new place of a peer, with guessed nonces."""
-    home, other = world.home("home", CONE), world.home("other", PORT_RESTRICTED)
-    world.watch(home)
-    alice, bob = home.client("alice"), other.client("bob")
+    alice, bob = friends(world)
     mallory, chance = world.stranger("mallory"), world.chance("mallory-guesses")
-    bob.serve(80)
-    alice.start()
-    bob.start()
-    world.wait(3)
-    alice.fetch(bob, 80)
-    world.wait(3)
     moved = own_end(mallory)
     fire(mallory, _moved(mapped(alice), moved, bob.address, alice.address, chance), gap=0.1)
     world.wait(5)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sensor.lab.deviants.prober import Prober, ProberSettings
+from sensor.lab.network.host import Host
 from sensor.lab.network.raw_node import RawNode
 from sensor.lab.scenarios import sixtofour
+from sensor.lab.scenarios.infrastructure import NativeParty
 from sensor.lab.scenarios.injections import answer, echo, inject, opening, routed_echo
 from sensor.lab.scenarios.premises import FIRST_HOST
 from sensor.lab.scenarios.scenario import Scenario
@@ -15,6 +19,7 @@ from sensor.lab.scenarios.sixinfour import (
     broker,
     configured,
 )
+from sensor.lab.scenarios.tunnels import TunnelHost
 from sensor.lab.scenarios.world import World
 from sensor.schema.words import Kind
 from sensor.wire.addresses import build_sixtofour
@@ -42,18 +47,38 @@ def probed(world: World) -> None:
     world.wait(10)
 
 
-def forged(world: World) -> None:
-    """A user takes packets from his broker's address alone, which a stranger can forge."""
+class Attacked(NamedTuple):
+    """A host of a campus with a configured tunnel, and the two IPv4 ends of that."""
+
+    alice: TunnelHost
+    host: Host
+    far: Host
+
+
+def broker_and_user(world: World) -> Attacked:
+    """Somebody with a broker, on a campus that is looked at."""
     campus = world.campus("campus")
     world.watch(campus)
     host, far = campus.host("alice"), world.stranger("broker")
     broker(world, far, host.address)
     alice = world.tunnel_host(configured(world, host, far.address), USER, place=campus)
-    alice.serve(80)
+    return Attacked(alice, host, far)
+
+
+def acquainted(world: World, alice: TunnelHost) -> tuple[NativeParty, Host]:
+    """Who is to be blamed, once the tunnel has been used with him, and who will be behind it."""
     alice.start()
     victim, stranger = world.remote("victim"), world.stranger("stranger")
     alice.ping(victim)
     world.wait(2)
+    return victim, stranger
+
+
+def forged(world: World) -> None:
+    """A user takes packets from his broker's address alone, which a stranger can forge."""
+    alice, host, far = broker_and_user(world)
+    alice.serve(80)
+    victim, stranger = acquainted(world, alice)
     for _ in range(3):
         inject(stranger, echo(victim.address, USER), host.address, Kind.SIXINFOUR)
         world.wait(1)
@@ -63,16 +88,9 @@ def forged(world: World) -> None:
 
 def answered_for(world: World) -> None:
     """A stranger asks a service that nobody runs, and answers himself in the host's name."""
-    campus = world.campus("campus")
-    world.watch(campus)
-    host, far = campus.host("alice"), world.stranger("broker")
-    broker(world, far, host.address)
-    alice = world.tunnel_host(configured(world, host, far.address), USER, place=campus)
+    alice, host, far = broker_and_user(world)
     alice.hide(445)
-    alice.start()
-    victim, stranger = world.remote("victim"), world.stranger("stranger")
-    alice.ping(victim)
-    world.wait(2)
+    victim, stranger = acquainted(world, alice)
     for inner in (opening(victim.address, USER, 445), answer(USER, victim.address, 445)):
         inject(stranger, inner, host.address, Kind.SIXINFOUR, far.address)
         world.wait(0.1)
